@@ -1,0 +1,173 @@
+//! Elliptic-curve keys: points that are on their curve (RFC 7518 section 6.2).
+
+use std::fmt;
+
+use super::integer;
+use crate::alg::Curve;
+use crate::error::{Error, Rule};
+use crate::secret::SecretBytes;
+
+/// A public point, on its curve by construction and not the identity (the invalid-curve
+/// attack reads a private key off points that are not).
+#[derive(Clone, PartialEq, Eq)]
+pub struct EcPublic(pub(crate) EcPoint);
+
+/// The point in the form that computes.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum EcPoint {
+    P256(p256::ecdsa::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
+    P521(p521::ecdsa::VerifyingKey),
+    P256K(k256::ecdsa::VerifyingKey),
+}
+
+/// Runs the same expression for each curve with its crate named `$curve`.
+macro_rules! each_curve {
+    ($value:expr, $module:ident, $variant:ident => $body:expr) => {
+        match $value {
+            Curve::P256 => {
+                use EcPoint::P256 as $variant;
+                use p256 as $module;
+                $body
+            }
+            Curve::P384 => {
+                use EcPoint::P384 as $variant;
+                use p384 as $module;
+                $body
+            }
+            Curve::P521 => {
+                use EcPoint::P521 as $variant;
+                use p521 as $module;
+                $body
+            }
+            Curve::P256K => {
+                use EcPoint::P256K as $variant;
+                use k256 as $module;
+                $body
+            }
+        }
+    };
+}
+
+/// The first byte of an uncompressed point (SEC 1 section 2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
+impl EcPublic {
+    /// Builds a point from its two coordinates, each exactly as wide as the field.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for `x` or `y`.
+    pub fn from_coordinates(curve: Curve, x: &[u8], y: &[u8]) -> Result<Self, Error> {
+        let width = curve.field_len();
+        for (field, coordinate) in [("x", x), ("y", y)] {
+            if coordinate.len() != width {
+                let rule = Rule::Length {
+                    expected: width,
+                    actual: coordinate.len(),
+                };
+                return Err(Error::invalid(field, rule));
+            }
+        }
+        let mut point = Vec::with_capacity(1 + 2 * width);
+        point.push(UNCOMPRESSED);
+        point.extend_from_slice(x);
+        point.extend_from_slice(y);
+        EcPublic::from_sec1(curve, &point).map_err(|_| Error::invalid("x", Rule::NotOnCurve))
+    }
+
+    /// Reads an uncompressed SEC 1 point. Compressed and hybrid forms are refused: a
+    /// key has one spelling.
+    ///
+    /// # Errors
+    /// [`Rule::Encoding`] or [`Rule::NotOnCurve`] for `point`.
+    pub fn from_sec1(curve: Curve, point: &[u8]) -> Result<Self, Error> {
+        if point.len() != 1 + 2 * curve.field_len() || point.first() != Some(&UNCOMPRESSED) {
+            return Err(Error::invalid("point", Rule::Encoding));
+        }
+        let on_curve = each_curve!(curve, module, Variant =>
+            module::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Variant));
+        on_curve
+            .map(EcPublic)
+            .map_err(|_| Error::invalid("point", Rule::NotOnCurve))
+    }
+
+    /// The curve.
+    #[must_use]
+    pub fn curve(&self) -> Curve {
+        match self.0 {
+            EcPoint::P256(_) => Curve::P256,
+            EcPoint::P384(_) => Curve::P384,
+            EcPoint::P521(_) => Curve::P521,
+            EcPoint::P256K(_) => Curve::P256K,
+        }
+    }
+
+    /// The point, uncompressed (SEC 1 section 2.3.3): `04 || x || y`.
+    #[must_use]
+    pub fn to_sec1(&self) -> Vec<u8> {
+        match &self.0 {
+            EcPoint::P256(key) => key.to_sec1_point(false).as_bytes().into(),
+            EcPoint::P384(key) => key.to_sec1_point(false).as_bytes().into(),
+            EcPoint::P521(key) => key.to_sec1_point(false).as_bytes().into(),
+            EcPoint::P256K(key) => key.to_sec1_point(false).as_bytes().into(),
+        }
+    }
+
+    /// The two coordinates, each as wide as the field.
+    #[must_use]
+    pub fn coordinates(&self) -> (Vec<u8>, Vec<u8>) {
+        let point = self.to_sec1();
+        let width = self.curve().field_len();
+        let x = point.iter().skip(1).take(width).copied().collect();
+        let y = point.iter().skip(1 + width).copied().collect();
+        (x, y)
+    }
+}
+
+impl fmt::Debug for EcPublic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EcPublic({})", self.curve())
+    }
+}
+
+/// A private scalar: in `1..n`, as wide as the field, erased on drop.
+#[derive(Debug)]
+pub struct EcSecret {
+    pub(crate) d: SecretBytes,
+}
+
+impl EcSecret {
+    /// Takes a scalar of exactly the field's width (RFC 7518 section 6.2.2.1; the
+    /// curve crates would take shorter ones) and computes its public point.
+    pub(crate) fn from_scalar(curve: Curve, d: &[u8]) -> Result<(Self, EcPublic), Error> {
+        if d.len() != curve.field_len() {
+            let rule = Rule::Length {
+                expected: curve.field_len(),
+                actual: d.len(),
+            };
+            return Err(Error::invalid("d", rule));
+        }
+        let public = each_curve!(curve, module, Variant =>
+            module::ecdsa::SigningKey::from_slice(d).map(|key| Variant(*key.verifying_key())));
+        let public = public.map_err(|_| Error::invalid("d", Rule::OutOfRange))?;
+        let secret = EcSecret {
+            d: SecretBytes::copy_of(d),
+        };
+        Ok((secret, EcPublic(public)))
+    }
+
+    /// Like [`EcSecret::from_scalar`] for a scalar that must belong to this point.
+    pub(crate) fn for_public(public: &EcPublic, d: &[u8]) -> Result<Self, Error> {
+        let (secret, computed) = EcSecret::from_scalar(public.curve(), d)?;
+        if computed != *public {
+            return Err(Error::invalid("d", Rule::Inconsistent));
+        }
+        Ok(secret)
+    }
+}
+
+/// An integer below the order, brought to the field's width: DER writers differ in
+/// whether they pad (RFC 5915 section 3 asks for it, not all do).
+pub(crate) fn scalar_to_width(curve: Curve, d: &[u8]) -> Result<SecretBytes, Error> {
+    integer::fixed("d", d, curve.field_len())
+}

@@ -1,0 +1,53 @@
+//! The test that imported RSA primes must pass.
+
+use crypto_bigint::{BoxedUint, Odd};
+use crypto_primes::hazmat::MillerRabin;
+use crypto_primes::{Flavor, is_prime as is_prime_bpsw};
+
+/// Rounds of Miller-Rabin with random bases, on top of a Baillie-PSW test. The number
+/// may have been chosen by an attacker, so the average-case error bounds of
+/// FIPS 186-5 table B.1 do not apply: each round lets a composite pass with
+/// probability at most 1/4, and 20 of them behind BPSW leave 2^-40 for a composite
+/// that no one has ever found.
+const ROUNDS: usize = 20;
+
+/// Whether a number is prime. Variable time: run once, at import.
+///
+/// Answers `false` if the system has no randomness to give.
+pub(crate) fn is_prime(candidate: &BoxedUint) -> bool {
+    if !is_prime_bpsw(Flavor::Any, candidate) {
+        return false;
+    }
+    let Some(odd) = Odd::new(candidate.clone()).into_option() else {
+        // 2 is the one even prime; it is none that RSA can use.
+        return false;
+    };
+    if candidate.bits() < 8 {
+        // The random bases need room between 2 and n - 2; BPSW is exact here.
+        return true;
+    }
+    let mut seed = [0; 32];
+    if getrandom::fill(&mut seed).is_err() {
+        return false;
+    }
+    let mut rng = <chacha20::ChaCha20Rng as rand_core::SeedableRng>::from_seed(seed);
+    let test = MillerRabin::new(odd);
+    (0..ROUNDS).all(|_| test.test_random_base(&mut rng).is_probably_prime())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_numbers() {
+        let primes = [3u64, 5, 7, 251, 257, 65537, (1 << 61) - 1];
+        for prime in primes {
+            assert!(is_prime(&BoxedUint::from(prime)), "{prime}");
+        }
+        // 561 and 41041 are Carmichael numbers, 2047 a strong pseudoprime to base 2.
+        for composite in [0u64, 1, 2, 4, 9, 561, 2047, 41041, (1 << 61) - 3] {
+            assert!(!is_prime(&BoxedUint::from(composite)), "{composite}");
+        }
+    }
+}
