@@ -243,7 +243,9 @@ impl fmt::Display for Denial {
             Denial::Expired => "the key has expired (exp)",
             Denial::NotInKeyOps => "the operation is not permitted on this key (key_ops)",
             Denial::Legacy => "the algorithm is a legacy one and was not allowed",
-            Denial::SharedWithSigning => "RSA1_5 decryption is not allowed with a key that may also sign",
+            Denial::SharedWithSigning => {
+                "RSA1_5 decryption is not allowed with a key that may also sign"
+            }
         })
     }
 }
@@ -289,7 +291,8 @@ mod tests {
 
     #[test]
     fn transport_failures_keep_theirs() {
-        let error = Error::with_source(ErrorKind::Unavailable { what: "token" }, "CKR_DEVICE_ERROR");
+        let error =
+            Error::with_source(ErrorKind::Unavailable { what: "token" }, "CKR_DEVICE_ERROR");
         assert!(error.source().is_some());
         assert!(error.is_retryable());
     }

@@ -2,9 +2,16 @@
 
 pub mod alg;
 mod error;
+pub mod fit;
+mod handle;
 pub mod jwk;
+pub mod provider;
+pub mod public;
 mod secret;
 
 pub use alg::{Curve, Digest, EncryptAlg, Hash, HashValue, KeySpec, Op, OpSet, SignAlg, WrapAlg};
 pub use error::{Denial, Error, ErrorKind, Rule, ServiceAnswer};
+pub use fit::{Ciphertext, DecryptParams, EncryptParams, Signature};
+pub use handle::{KeyHandle, ProviderId, ProviderKeyId};
+pub use provider::KeyProvider;
 pub use secret::SecretBytes;

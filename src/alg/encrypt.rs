@@ -115,7 +115,9 @@ impl EncryptAlg {
         match (self.row().scheme, spec) {
             (EncryptScheme::Oaep(_) | EncryptScheme::Pkcs1v15, KeySpec::Rsa { .. }) => true,
             (
-                EncryptScheme::Gcm(needs) | EncryptScheme::Cbc(needs) | EncryptScheme::CbcPad(needs),
+                EncryptScheme::Gcm(needs)
+                | EncryptScheme::Cbc(needs)
+                | EncryptScheme::CbcPad(needs),
                 KeySpec::Aes { bits },
             ) => needs == bits,
             _ => false,

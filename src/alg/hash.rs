@@ -75,7 +75,10 @@ impl HashValue {
     /// longer cut, which no caller does.
     fn of(hash: Hash, digest: &[u8]) -> Self {
         let mut bytes = [0; MAX];
-        bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = *from);
+        bytes
+            .iter_mut()
+            .zip(digest)
+            .for_each(|(to, from)| *to = *from);
         HashValue { hash, bytes }
     }
 

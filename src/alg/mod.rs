@@ -191,10 +191,16 @@ mod tests {
     #[test]
     fn rsnull_is_known_and_not_offered() {
         let error = "RSNULL".parse::<SignAlg>().unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::NotOffered { alg: "RSNULL", .. }));
+        assert!(matches!(
+            error.kind(),
+            ErrorKind::NotOffered { alg: "RSNULL", .. }
+        ));
         for name in ["none", "", "es256", "ES256 ", "HS1"] {
             let error = name.parse::<SignAlg>().unwrap_err();
-            assert!(matches!(error.kind(), ErrorKind::Invalid { field: "alg", .. }));
+            assert!(matches!(
+                error.kind(),
+                ErrorKind::Invalid { field: "alg", .. }
+            ));
         }
     }
 

@@ -196,7 +196,10 @@ impl OpSet {
 
     /// The values, in the printing order.
     pub fn iter(self) -> impl Iterator<Item = KeyOp> {
-        KeyOp::ALL.iter().copied().filter(move |op| self.contains(*op))
+        KeyOp::ALL
+            .iter()
+            .copied()
+            .filter(move |op| self.contains(*op))
     }
 }
 

@@ -223,7 +223,19 @@ mod tests {
 
     #[test]
     fn odd_sizes_are_refused() {
-        for bits in [0, 1, 512, 1023, 1024, 2047, 2056, 3000, 8192, 16384, u32::MAX] {
+        for bits in [
+            0,
+            1,
+            512,
+            1023,
+            1024,
+            2047,
+            2056,
+            3000,
+            8192,
+            16384,
+            u32::MAX,
+        ] {
             assert!(KeySpec::Rsa { bits }.check().is_err());
             assert!(KeySpec::Aes { bits }.check().is_err());
         }

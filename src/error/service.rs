@@ -45,7 +45,11 @@ impl ErrorKind {
             | ErrorKind::FaultDetected
             | ErrorKind::Misconfigured { .. } => (500, "InternalServerError", None),
         };
-        ServiceAnswer { status, code, inner }
+        ServiceAnswer {
+            status,
+            code,
+            inner,
+        }
     }
 }
 

@@ -34,7 +34,9 @@ impl OctSecret {
 pub(crate) fn spec(bits: u32, ops: Option<OpSet>) -> Result<KeySpec, Error> {
     let mac_only = ops.is_some_and(|ops| {
         !ops.is_empty()
-            && ops.iter().all(|op| op == Op::Sign.into() || op == Op::Verify.into())
+            && ops
+                .iter()
+                .all(|op| op == Op::Sign.into() || op == Op::Verify.into())
     });
     if mac_only || bits > 256 {
         return KeySpec::Hmac { bits }.check();

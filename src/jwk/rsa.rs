@@ -92,7 +92,9 @@ fn exponent(e: &[u8]) -> Result<u64, Error> {
     }
     match e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)) {
         ..MIN_EXPONENT => Err(Error::invalid("e", Rule::SmallExponent)),
-        MIN_EXPONENT..=MAX_EXPONENT => Ok(e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))),
+        MIN_EXPONENT..=MAX_EXPONENT => {
+            Ok(e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
+        }
         _ => Err(Error::invalid("e", Rule::LargeExponent)),
     }
 }

@@ -8,11 +8,14 @@ Values
     BYTES   base64url without padding.
     KEY     {"format": FORMAT, "data": DATA} and, for the encrypted formats, "password": text.
     DATA    a JWK object for `jwk`, text for a `-pem` format, BYTES for a `-der` format.
-    FORMAT  jwk,
-            pkcs8-der, pkcs8-pem, pkcs8-enc-der, pkcs8-enc-pem, sec1-der, sec1-pem (EC),
-            pkcs1-der, pkcs1-pem (RSA): the private key,
-            spki-der, spki-pem, pkcs1-public-der, pkcs1-public-pem (RSA): the public key.
-            The name is checked against what the data is: PKCS#8 sent as sec1-der is an error.
+    FORMAT  either half, or oct:  jwk
+            private RSA or EC:    pkcs8-der, pkcs8-pem, pkcs8-enc-der, pkcs8-enc-pem
+            private EC:           sec1-der, sec1-pem
+            private RSA:          pkcs1-der, pkcs1-pem
+            public RSA or EC:     spki-der, spki-pem
+            public RSA:           pkcs1-public-der, pkcs1-public-pem
+            The name is checked against what the data is: PKCS#8 sent as sec1-der is an error, and
+            so is a JWK member that is not of the width and alphabet of RFC 7518.
 
 Answers
     {"ok": true, ...}, or {"ok": false, "error": text} where nothing else could be answered: a bad
@@ -155,11 +158,12 @@ class Format:
 
 
 def _formats() -> dict[str, Format]:
+    legacy = PrivateFormat.TraditionalOpenSSL
     rows: list[tuple[str, PrivateFormat | PublicFormat, str, tuple[int, int], bool]] = [
         ("pkcs8", PrivateFormat.PKCS8, "PRIVATE KEY", (INTEGER, SEQUENCE), False),
         ("pkcs8-enc", PrivateFormat.PKCS8, "ENCRYPTED PRIVATE KEY", (SEQUENCE, OCTET_STRING), True),
-        ("sec1", PrivateFormat.TraditionalOpenSSL, "EC PRIVATE KEY", (INTEGER, OCTET_STRING), False),
-        ("pkcs1", PrivateFormat.TraditionalOpenSSL, "RSA PRIVATE KEY", (INTEGER, INTEGER), False),
+        ("sec1", legacy, "EC PRIVATE KEY", (INTEGER, OCTET_STRING), False),
+        ("pkcs1", legacy, "RSA PRIVATE KEY", (INTEGER, INTEGER), False),
         ("spki", PublicFormat.SubjectPublicKeyInfo, "PUBLIC KEY", (SEQUENCE, BIT_STRING), False),
         ("pkcs1-public", PublicFormat.PKCS1, "RSA PUBLIC KEY", (INTEGER, INTEGER), False),
     ]
@@ -214,13 +218,20 @@ def _known(key: object) -> PrivateKey | PublicKey:
 
 
 def _from_jwk(wire: Object) -> Key:
+    """The key of a JWK. `jwcrypto` reads any width and alphabet, so the form is checked here."""
     jwk = JWK(**(wire | {"crv": "secp256k1"} if wire.get("crv") == "P-256K" else wire))
+    key: Key
     if wire["kty"] == "oct":
         return decode(wire["k"])
     pem = jwk.export_to_pem(private_key=jwk.has_private, password=None)
     if jwk.has_private:
-        return _known(load_pem_private_key(pem, None))
-    return _known(load_der_public_key(_from_pem(pem.decode("ascii"), "PUBLIC KEY")))
+        key = _known(load_pem_private_key(pem, None))
+    else:
+        key = _known(load_der_public_key(_from_pem(pem.decode("ascii"), "PUBLIC KEY")))
+    for member, value in wire_jwk(key).items():
+        if member != "crv" and wire.get(member) != value:
+            raise BadRequest(f"the JWK member {member} is missing or not in its exact form")
+    return key
 
 
 def load(key: Object) -> Key:
@@ -251,6 +262,7 @@ def wire_jwk(key: Key) -> Object:
     jwk = to_jwk(key)
     private = jwk.has_private or jwk.is_symmetric
     wire: Object = jwk.export(private_key=private, as_dict=True)
+    wire.pop("kid", None)  # `from_pyca` names the key after its thumbprint
     return wire | {"crv": "P-256K"} if wire.get("crv") == "secp256k1" else wire
 
 
@@ -302,7 +314,11 @@ def generate(request: Object) -> Object:
         key = ec.generate_private_key(CURVES[spec])
     elif sized := re.fullmatch(r"(RSA|oct)-(\d+)", spec):
         bits = int(sized.group(2))
-        key = rsa.generate_private_key(65537, bits) if sized.group(1) == "RSA" else os.urandom(bits // 8)
+        key = (
+            rsa.generate_private_key(65537, bits)
+            if sized.group(1) == "RSA"
+            else os.urandom(bits // 8)
+        )
     else:
         raise BadRequest(f"unknown spec {spec}")
     return _exports(key, request)
@@ -544,7 +560,9 @@ def unwrap(request: Object) -> Object:
     alg = request["alg"]
     if alg in RSA_ENCRYPTION:
         return decrypt(request)
-    function = keywrap.aes_key_unwrap_with_padding if alg.endswith("_PAD") else keywrap.aes_key_unwrap
+    function = (
+        keywrap.aes_key_unwrap_with_padding if alg.endswith("_PAD") else keywrap.aes_key_unwrap
+    )
     kek = _kek(alg, load(request["key"]))
     return {"plaintext": encode(function(kek, decode(request["ciphertext"])))}
 

@@ -1,0 +1,136 @@
+//! What a backend is told about a key to make, and keys in wrapped form.
+
+use std::fmt;
+
+use crate::alg::{KeySpec, OpSet};
+use crate::error::{Error, Rule};
+use crate::handle::{KeyHandle, ProviderKeyId};
+use crate::jwk::Jwk;
+
+/// A key to make or take over.
+///
+/// ```
+/// use strongroom::provider::NewKey;
+/// use strongroom::{Curve, KeySpec, OpSet, ProviderKeyId};
+///
+/// let id = ProviderKeyId::from_bytes(*b"chosen by caller");
+/// let new = NewKey::new(id, KeySpec::Ec(Curve::P256))?.with_label("signing");
+/// assert_eq!(new.ops(), OpSet::SIGN_VERIFY);
+/// # Ok::<(), strongroom::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    id: ProviderKeyId,
+    spec: KeySpec,
+    label: String,
+    ops: OpSet,
+    exportable: bool,
+}
+
+impl NewKey {
+    /// A key of this kind, not exportable, for every verb that its kind can serve.
+    ///
+    /// # Errors
+    /// [`Rule::Size`] for `key_size`.
+    pub fn new(id: ProviderKeyId, spec: KeySpec) -> Result<Self, Error> {
+        Ok(NewKey {
+            id,
+            spec: spec.check()?,
+            label: String::new(),
+            ops: spec.verbs(),
+            exportable: false,
+        })
+    }
+
+    /// With a label for people: on a token, `CKA_LABEL`.
+    #[must_use]
+    pub fn with_label(mut self, label: &str) -> Self {
+        label.clone_into(&mut self.label);
+        self
+    }
+
+    /// For these operations alone: on a token, `CKA_SIGN` and the like.
+    ///
+    /// # Errors
+    /// [`Rule::NotWithKey`] for `key_ops` if they hold a verb that the kind cannot serve.
+    pub fn with_ops(mut self, ops: OpSet) -> Result<Self, Error> {
+        let verbs = ops.iter().filter(|op| OpSet::SIX_VERBS.contains(*op));
+        if !OpSet::from_iter(verbs).is_subset_of(self.spec.verbs()) {
+            return Err(Error::invalid("key_ops", Rule::NotWithKey));
+        }
+        self.ops = ops;
+        Ok(self)
+    }
+
+    /// May leave the backend in wrapped form.
+    #[must_use]
+    pub fn with_exportable(mut self, exportable: bool) -> Self {
+        self.exportable = exportable;
+        self
+    }
+
+    /// The id that the key will have.
+    #[must_use]
+    pub fn id(&self) -> ProviderKeyId {
+        self.id
+    }
+
+    /// The kind of key.
+    #[must_use]
+    pub fn spec(&self) -> KeySpec {
+        self.spec
+    }
+
+    /// The label.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The operations.
+    #[must_use]
+    pub fn ops(&self) -> OpSet {
+        self.ops
+    }
+
+    /// Whether it may leave the backend in wrapped form.
+    #[must_use]
+    pub fn exportable(&self) -> bool {
+        self.exportable
+    }
+}
+
+/// A key in wrapped form: `CKM_RSA_AES_KEY_WRAP`, the RSA-encrypted AES key followed by
+/// the target key wrapped under it (PKCS #11 v3.1 section 6.1.29).
+#[derive(Clone, PartialEq, Eq)]
+pub struct WrappedKey(Vec<u8>);
+
+impl WrappedKey {
+    /// The blob with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        WrappedKey(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WrappedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WrappedKey({} bytes)", self.0.len())
+    }
+}
+
+/// What a key is wrapped under when it leaves.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum WrappingKey<'a> {
+    /// A key of the same backend.
+    Own(&'a KeyHandle),
+    /// Somebody else's public RSA key.
+    Public(&'a Jwk),
+}
