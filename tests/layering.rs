@@ -402,9 +402,7 @@ fn tokens(text: &str) -> Vec<Token> {
                 if matches!(word.as_str(), "r" | "br" | "cr") && matches!(next, Some('"' | '#')) {
                     // A raw string, or a raw identifier: `r#type`.
                     at = raw_end(&chars, at);
-                } else if !c.is_numeric()
-                    && !(matches!(word.as_str(), "b" | "c") && next == Some('"'))
-                {
+                } else if !skipped(&word, next) {
                     out.push(Token { text: word, line });
                 }
             }
@@ -421,6 +419,11 @@ fn tokens(text: &str) -> Vec<Token> {
         line += chars[start..at].iter().filter(|c| **c == '\n').count();
     }
     out
+}
+
+/// A number, or the mark of a byte string.
+fn skipped(word: &str, next: Option<char>) -> bool {
+    word.starts_with(char::is_numeric) || (matches!(word, "b" | "c") && next == Some('"'))
 }
 
 fn block_comment_end(chars: &[char], mut at: usize) -> usize {
@@ -526,9 +529,9 @@ impl TestItems {
                     break;
                 }
             }
-            if let [keyword, name, semicolon, ..] = &tokens[item..end] {
-                if keyword.text == "mod" && semicolon.text == ";" {
-                    found.out_of_line.push(name.text.clone());
+            for words in tokens[item..end].windows(3) {
+                if words[0].text == "mod" && words[2].text == ";" {
+                    found.out_of_line.push(words[1].text.clone());
                 }
             }
             found.lines += tokens[end - 1].line - tokens[at].line + 1;
@@ -746,7 +749,7 @@ mod planted {
             );
         }
         let files = [
-            ("vault/mod.rs", "#[cfg(test)] mod tests;"),
+            ("vault/mod.rs", "#[cfg(test)]\n#[allow(x)]\nmod tests;"),
             ("vault/tests.rs", "use crate::store;"),
         ];
         assert_eq!(Sources::parse(files.into_iter()).layering(), [""; 0]);

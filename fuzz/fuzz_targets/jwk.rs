@@ -16,6 +16,9 @@ fuzz_target!(|data: &[u8]| {
         let text = key.to_json_exposing_secret();
         let again = SecretJwk::from_json(text.expose()).expect("our own private JWK is read");
         // Secrets are compared and never printed: a crash report is public.
-        assert!(key == again, "a private JWK changed on the way through JSON");
+        assert!(
+            key == again,
+            "a private JWK changed on the way through JSON"
+        );
     }
 });

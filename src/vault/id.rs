@@ -1,0 +1,323 @@
+//! Names, versions and key identifiers.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::error::{Error, Rule};
+
+/// A key's name: 1 to 127 of `0-9A-Za-z-`.
+///
+/// Compared without regard to ASCII case, as the service does, and kept as spelled.
+///
+/// ```
+/// use strongroom::vault::KeyName;
+/// let name: KeyName = "Signing-2026".parse()?;
+/// assert_eq!(name, "signing-2026".parse()?);
+/// assert_eq!(name.as_str(), "Signing-2026");
+/// assert!("../etc/passwd".parse::<KeyName>().is_err());
+/// # Ok::<(), strongroom::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct KeyName {
+    spelled: Arc<str>,
+    folded: Arc<str>,
+}
+
+impl KeyName {
+    /// The most characters in a name.
+    pub const MAX_LEN: usize = 127;
+
+    /// The name as it was spelled.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.spelled
+    }
+
+    /// The spelling that names are compared and stored by: ASCII lower case.
+    #[must_use]
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Rule::Empty`], [`Rule::TooLong`] or [`Rule::Character`] for `name`.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        if name.is_empty() {
+            return Err(Error::invalid("name", Rule::Empty));
+        }
+        if name.len() > KeyName::MAX_LEN {
+            return Err(Error::invalid("name", Rule::TooLong(KeyName::MAX_LEN)));
+        }
+        if !name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-') {
+            return Err(Error::invalid("name", Rule::Character));
+        }
+        let spelled: Arc<str> = name.into();
+        let folded = if name.bytes().any(|c| c.is_ascii_uppercase()) {
+            name.to_ascii_lowercase().into()
+        } else {
+            Arc::clone(&spelled)
+        };
+        Ok(KeyName { spelled, folded })
+    }
+}
+
+impl PartialEq for KeyName {
+    fn eq(&self, other: &Self) -> bool {
+        self.folded == other.folded
+    }
+}
+
+impl Eq for KeyName {}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.spelled)
+    }
+}
+
+impl fmt::Debug for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.spelled)
+    }
+}
+
+/// A key's version: 16 random bytes, written as 32 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyVersion([u8; 16]);
+
+impl KeyVersion {
+    /// The version with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        KeyVersion(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl FromStr for KeyVersion {
+    type Err = Error;
+
+    /// Reads 32 hexadecimal digits in either case.
+    ///
+    /// # Errors
+    /// [`Rule::Length`] or [`Rule::Character`] for `version`.
+    fn from_str(version: &str) -> Result<Self, Error> {
+        let mut bytes = [0; 16];
+        if version.len() != 2 * bytes.len() {
+            let rule = Rule::Length {
+                expected: 2 * bytes.len(),
+                actual: version.len(),
+            };
+            return Err(Error::invalid("version", rule));
+        }
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
+        for (byte, digits) in bytes.iter_mut().zip(version.as_bytes().chunks(2)) {
+            let value = match digits {
+                [high, low] => digit(*high).zip(digit(*low)),
+                _ => None,
+            };
+            let (high, low) = value.ok_or_else(|| Error::invalid("version", Rule::Character))?;
+            *byte = (high << 4) | low;
+        }
+        Ok(KeyVersion(bytes))
+    }
+}
+
+impl fmt::Display for KeyVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The host part of key identifiers: a name or address, with an optional port.
+#[derive(Clone)]
+pub struct VaultHost(Arc<str>);
+
+impl VaultHost {
+    /// The most characters in a host: a DNS name and a port.
+    pub const MAX_LEN: usize = 260;
+
+    /// The host as it was spelled.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for VaultHost {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Rule::Empty`], [`Rule::TooLong`] or [`Rule::Character`] for `host`.
+    fn from_str(host: &str) -> Result<Self, Error> {
+        if host.is_empty() {
+            return Err(Error::invalid("host", Rule::Empty));
+        }
+        if host.len() > VaultHost::MAX_LEN {
+            return Err(Error::invalid("host", Rule::TooLong(VaultHost::MAX_LEN)));
+        }
+        let allowed = |c: u8| c.is_ascii_alphanumeric() || b".-:[]".contains(&c);
+        if !host.bytes().all(allowed) {
+            return Err(Error::invalid("host", Rule::Character));
+        }
+        Ok(VaultHost(host.into()))
+    }
+}
+
+impl PartialEq for VaultHost {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for VaultHost {}
+
+impl fmt::Display for VaultHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for VaultHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One version of one key of one vault: `https://{host}/keys/{name}/{version}`, the
+/// `kid` of every result. Compared without regard to case.
+///
+/// ```
+/// use strongroom::vault::KeyId;
+/// let id = "https://vault.example:8443/keys/signing/0123456789abcdef0123456789abcdef";
+/// let kid: KeyId = id.parse()?;
+/// assert_eq!(kid.name().as_str(), "signing");
+/// assert_eq!(kid.to_string(), id);
+/// # Ok::<(), strongroom::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyId {
+    host: VaultHost,
+    name: KeyName,
+    version: KeyVersion,
+}
+
+impl KeyId {
+    /// The identifier of these parts.
+    #[must_use]
+    pub fn new(host: VaultHost, name: KeyName, version: KeyVersion) -> Self {
+        KeyId {
+            host,
+            name,
+            version,
+        }
+    }
+
+    /// The vault.
+    #[must_use]
+    pub fn host(&self) -> &VaultHost {
+        &self.host
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn name(&self) -> &KeyName {
+        &self.name
+    }
+
+    /// The key's version.
+    #[must_use]
+    pub fn version(&self) -> KeyVersion {
+        self.version
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = Error;
+
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for `kid` or for the part
+    /// that is wrong.
+    fn from_str(kid: &str) -> Result<Self, Error> {
+        let wrong = || Error::invalid("kid", Rule::Encoding);
+        let (scheme, rest) = kid.split_once("://").ok_or_else(wrong)?;
+        let mut parts = rest.split('/');
+        let (host, keys) = parts.next().zip(parts.next()).ok_or_else(wrong)?;
+        if !scheme.eq_ignore_ascii_case("https") || !keys.eq_ignore_ascii_case("keys") {
+            return Err(wrong());
+        }
+        let (name, version) = parts.next().zip(parts.next()).ok_or_else(wrong)?;
+        if parts.next().is_some() {
+            return Err(wrong());
+        }
+        Ok(KeyId::new(host.parse()?, name.parse()?, version.parse()?))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://{}/keys/{}/{}", self.host, self.name, self.version)
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_hurt_someone_are_refused() {
+        let long = "a".repeat(128);
+        let names = ["", "a b", "a/b", "..", "a\n", "a\0", "ä", "a_b", "\u{202e}a", &long];
+        for name in names {
+            assert!(name.parse::<KeyName>().is_err(), "{name:?}");
+        }
+        assert!("a".repeat(127).parse::<KeyName>().is_ok());
+    }
+
+    #[test]
+    fn identifiers_compare_without_case() {
+        let id: KeyId = "https://v.example/keys/Sign/0123456789ABCDEF0123456789abcdef".parse().unwrap();
+        let same: KeyId = "HTTPS://V.EXAMPLE/KEYS/sign/0123456789abcdef0123456789abcdef".parse().unwrap();
+        assert_eq!(id, same);
+    }
+
+    #[test]
+    fn malformed_identifiers_are_refused() {
+        let version = "0123456789abcdef0123456789abcdef";
+        for kid in [
+            String::new(),
+            format!("http://v/keys/a/{version}"),
+            format!("https://v/secrets/a/{version}"),
+            format!("https://v/keys/a/{version}/sign"),
+            "https://v/keys/a".into(),
+            "https://v/keys/a/".into(),
+            "https:///keys/a/0123".into(),
+            format!("https://v/keys/a/{}", version.replace('0', "g")),
+            format!("https://v/keys/a/+{}", &version[1..]),
+        ] {
+            assert!(kid.parse::<KeyId>().is_err(), "{kid}");
+        }
+    }
+}
