@@ -8,6 +8,8 @@ pub mod jwk;
 pub mod provider;
 pub mod public;
 mod secret;
+pub mod store;
+pub mod vault;
 
 pub use alg::{Curve, Digest, EncryptAlg, Hash, HashValue, KeySpec, Op, OpSet, SignAlg, WrapAlg};
 pub use error::{Denial, Error, ErrorKind, Rule, ServiceAnswer};

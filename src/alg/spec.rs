@@ -192,6 +192,12 @@ impl fmt::Display for KeySpec {
     }
 }
 
+impl From<Curve> for KeySpec {
+    fn from(curve: Curve) -> Self {
+        KeySpec::Ec(curve)
+    }
+}
+
 impl FromStr for KeySpec {
     type Err = Error;
 

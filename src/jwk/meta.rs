@@ -28,4 +28,17 @@ impl Meta {
     pub fn is_hsm(&self) -> bool {
         self.hsm
     }
+
+    /// draft
+    pub fn set_kid(&mut self, kid: Option<String>) {
+        self.kid = kid;
+    }
+    /// draft
+    pub fn set_key_ops(&mut self, ops: Option<OpSet>) {
+        self.key_ops = ops;
+    }
+    /// draft
+    pub fn set_hsm(&mut self, hsm: bool) {
+        self.hsm = hsm;
+    }
 }

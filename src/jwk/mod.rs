@@ -55,6 +55,15 @@ impl Jwk {
         }
     }
 
+    /// draft
+    pub fn to_json(&self) -> String {
+        String::new()
+    }
+    /// draft
+    pub fn from_json(_: &[u8]) -> Result<Self, Error> {
+        Err(crate::error::ErrorKind::NotFound.into())
+    }
+
     /// The key.
     #[must_use]
     pub fn key(&self) -> &PublicKey {

@@ -77,7 +77,9 @@ impl Tags {
 
     /// All tags, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// How many there are.
@@ -308,7 +310,10 @@ mod tests {
         assert!(Tags::new([("n".repeat(256), "v".repeat(256))]).is_ok());
         assert!(Tags::new([("n".repeat(257), "v".into())]).is_err());
         assert!(Tags::new([("n".into(), "v".repeat(257))]).is_err());
-        assert!(Tags::new([("ä".repeat(256), "")]).is_ok(), "characters, not bytes");
+        assert!(
+            Tags::new([("ä".repeat(256), "")]).is_ok(),
+            "characters, not bytes"
+        );
         assert!(Tags::new([("", "v")]).is_err());
         assert!(Tags::new([("n", "1"), ("n", "2")]).is_err());
     }
@@ -333,7 +338,10 @@ mod tests {
     #[test]
     fn a_refused_update_changes_nothing() {
         let spec = KeySpec::Ec(Curve::P256);
-        let before = KeyOptions::new().exp(UnixTime(10)).attributes(UnixTime(1)).unwrap();
+        let before = KeyOptions::new()
+            .exp(UnixTime(10))
+            .attributes(UnixTime(1))
+            .unwrap();
         let (mut ops, mut attributes, mut tags) = (OpSet::SIGN_VERIFY, before, Tags::default());
         let update = KeyUpdate::new().enabled(false).nbf(UnixTime(11));
         let error = update.apply(spec, &mut ops, &mut attributes, &mut tags, UnixTime(5));

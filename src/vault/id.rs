@@ -120,7 +120,11 @@ impl FromStr for KeyVersion {
             };
             return Err(Error::invalid("version", rule));
         }
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
+        let digit = |digit: u8| {
+            char::from(digit)
+                .to_digit(16)
+                .and_then(|d| u8::try_from(d).ok())
+        };
         for (byte, digits) in bytes.iter_mut().zip(version.as_bytes().chunks(2)) {
             let value = match digits {
                 [high, low] => digit(*high).zip(digit(*low)),
@@ -272,7 +276,11 @@ impl FromStr for KeyId {
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}/keys/{}/{}", self.host, self.name, self.version)
+        write!(
+            f,
+            "https://{}/keys/{}/{}",
+            self.host, self.name, self.version
+        )
     }
 }
 
@@ -289,7 +297,18 @@ mod tests {
     #[test]
     fn names_that_could_hurt_someone_are_refused() {
         let long = "a".repeat(128);
-        let names = ["", "a b", "a/b", "..", "a\n", "a\0", "ä", "a_b", "\u{202e}a", &long];
+        let names = [
+            "",
+            "a b",
+            "a/b",
+            "..",
+            "a\n",
+            "a\0",
+            "ä",
+            "a_b",
+            "\u{202e}a",
+            &long,
+        ];
         for name in names {
             assert!(name.parse::<KeyName>().is_err(), "{name:?}");
         }
@@ -298,8 +317,12 @@ mod tests {
 
     #[test]
     fn identifiers_compare_without_case() {
-        let id: KeyId = "https://v.example/keys/Sign/0123456789ABCDEF0123456789abcdef".parse().unwrap();
-        let same: KeyId = "HTTPS://V.EXAMPLE/KEYS/sign/0123456789abcdef0123456789abcdef".parse().unwrap();
+        let id: KeyId = "https://v.example/keys/Sign/0123456789ABCDEF0123456789abcdef"
+            .parse()
+            .unwrap();
+        let same: KeyId = "HTTPS://V.EXAMPLE/KEYS/sign/0123456789abcdef0123456789abcdef"
+            .parse()
+            .unwrap();
         assert_eq!(id, same);
     }
 

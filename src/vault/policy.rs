@@ -245,7 +245,14 @@ mod tests {
         }
     }
 
-    fn ask(op: Op, alg: Alg, enabled: bool, now: u64, ops: OpSet, leeway: u64) -> Result<(), Denial> {
+    fn ask(
+        op: Op,
+        alg: Alg,
+        enabled: bool,
+        now: u64,
+        ops: OpSet,
+        leeway: u64,
+    ) -> Result<(), Denial> {
         let legacy = LegacyPolicy::deny_all();
         let subject = Subject {
             attributes: &attributes(enabled),
@@ -270,7 +277,10 @@ mod tests {
                 OpSet::from_iter(others)
             };
             let answer = ask(op, alg_for(op), enabled, now, ops, 0);
-            assert_eq!(answer, expected, "{op} enabled={enabled} now={now} in={in_ops}");
+            assert_eq!(
+                answer, expected,
+                "{op} enabled={enabled} now={now} in={in_ops}"
+            );
         }
     }
 
@@ -287,17 +297,30 @@ mod tests {
         assert_eq!(at(90, 10), Ok(()));
         assert_eq!(at(209, 10), Ok(()));
         assert_eq!(at(210, 10), Err(Expired));
-        assert_eq!(at(u64::MAX, u64::MAX), Ok(()), "a leeway may be silly, not overflow");
+        assert_eq!(
+            at(u64::MAX, u64::MAX),
+            Ok(()),
+            "a leeway may be silly, not overflow"
+        );
     }
 
     #[test]
     fn legacy_algorithms_are_allowed_apart_for_each_direction() {
         let cbc = Alg::from(EncryptAlg::A256Cbc);
         let none = LegacyPolicy::deny_all();
-        assert_eq!(none.permits(Op::Encrypt, cbc, OpSet::SIX_VERBS), Err(Denial::Legacy));
-        assert_eq!(none.permits(Op::Decrypt, cbc, OpSet::SIX_VERBS), Err(Denial::Legacy));
+        assert_eq!(
+            none.permits(Op::Encrypt, cbc, OpSet::SIX_VERBS),
+            Err(Denial::Legacy)
+        );
+        assert_eq!(
+            none.permits(Op::Decrypt, cbc, OpSet::SIX_VERBS),
+            Err(Denial::Legacy)
+        );
         let read = LegacyPolicy::deny_all().allow_consuming(EncryptAlg::A256Cbc);
-        assert_eq!(read.permits(Op::Encrypt, cbc, OpSet::SIX_VERBS), Err(Denial::Legacy));
+        assert_eq!(
+            read.permits(Op::Encrypt, cbc, OpSet::SIX_VERBS),
+            Err(Denial::Legacy)
+        );
         assert_eq!(read.permits(Op::Decrypt, cbc, OpSet::SIX_VERBS), Ok(()));
     }
 
@@ -313,6 +336,9 @@ mod tests {
         let own = OpSet::from_iter([Op::WrapKey, Op::UnwrapKey]);
         assert_eq!(policy.permits(Op::UnwrapKey, rsa15, own), Ok(()));
         let policy = policy.allow_rsa15_with_signing_keys();
-        assert_eq!(policy.permits(Op::UnwrapKey, rsa15, OpSet::SIX_VERBS), Ok(()));
+        assert_eq!(
+            policy.permits(Op::UnwrapKey, rsa15, OpSet::SIX_VERBS),
+            Ok(())
+        );
     }
 }

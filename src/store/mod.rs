@@ -1,0 +1,5 @@
+//! Places for a vault's records.
+
+mod memory;
+
+pub use memory::MemoryStore;
