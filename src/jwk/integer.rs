@@ -72,7 +72,12 @@ pub(crate) fn to_bytes(value: &BoxedUint, len: usize) -> SecretBytes {
 /// Products of the odd primes below 752, each filling a 64-bit word as far as it goes
 /// (SP 800-89 section 5.3.3 asks for this trial division of a public modulus).
 fn small_primorials() -> Vec<u64> {
-    let is_prime = |n: &u64| (3..*n).step_by(2).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+    let is_prime = |n: &u64| {
+        (3..*n)
+            .step_by(2)
+            .take_while(|d| d * d <= *n)
+            .all(|d| n % d != 0)
+    };
     let mut products = vec![1u64];
     for prime in (3..752).step_by(2).filter(is_prime) {
         match products.last_mut() {
@@ -120,7 +125,10 @@ mod tests {
         assert_eq!(fixed("d", &[0, 0, 7], 2).unwrap().expose(), [0, 7]);
         assert!(fixed("d", &[1, 0, 7], 2).is_err());
         assert_eq!(bits(&[0x01, 0xFF]), 9);
-        assert_eq!(to_bytes(&to_uint(&[1, 2, 3], 64), 5).expose(), [0, 0, 1, 2, 3]);
+        assert_eq!(
+            to_bytes(&to_uint(&[1, 2, 3], 64), 5).expose(),
+            [0, 0, 1, 2, 3]
+        );
     }
 
     #[test]

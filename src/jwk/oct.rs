@@ -8,7 +8,7 @@ use crate::secret::SecretBytes;
 const MAX_LEN: usize = 64;
 
 /// A symmetric key of 16, 24, 32, 48 or 64 bytes, erased on drop.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct OctSecret {
     pub(crate) k: SecretBytes,
 }
@@ -34,7 +34,9 @@ impl OctSecret {
 pub(crate) fn spec(bits: u32, ops: Option<OpSet>) -> Result<KeySpec, Error> {
     let mac_only = ops.is_some_and(|ops| {
         !ops.is_empty()
-            && ops.iter().all(|op| op == Op::Sign.into() || op == Op::Verify.into())
+            && ops
+                .iter()
+                .all(|op| op == Op::Sign.into() || op == Op::Verify.into())
     });
     if mac_only || bits > 256 {
         return KeySpec::Hmac { bits }.check();

@@ -92,7 +92,9 @@ fn exponent(e: &[u8]) -> Result<u64, Error> {
     }
     match e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)) {
         ..MIN_EXPONENT => Err(Error::invalid("e", Rule::SmallExponent)),
-        MIN_EXPONENT..=MAX_EXPONENT => Ok(e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))),
+        MIN_EXPONENT..=MAX_EXPONENT => {
+            Ok(e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
+        }
         _ => Err(Error::invalid("e", Rule::LargeExponent)),
     }
 }
@@ -114,7 +116,7 @@ pub(crate) struct RsaMembers<'a> {
 /// so that a length tells nothing about a value. A private key is validated once, when
 /// it is imported; comparing given with computed values is in constant time, the test
 /// for primality is not.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct RsaSecret {
     pub(crate) d: SecretBytes,
     pub(crate) p: SecretBytes,
