@@ -131,7 +131,7 @@ impl fmt::Debug for EcPublic {
 }
 
 /// A private scalar: in `1..n`, as wide as the field, erased on drop.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct EcSecret {
     pub(crate) d: SecretBytes,
 }

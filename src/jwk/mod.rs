@@ -3,13 +3,19 @@
 //! [`Jwk`] holds public members only; [`SecretJwk`] is another type, so that no
 //! private member is ever written because somebody serialised "a key".
 
+pub(crate) mod base64url;
 mod ec;
-mod integer;
+pub(crate) mod integer;
+mod kty;
+mod members;
 mod meta;
 mod oct;
 mod primality;
+mod read;
 mod rsa;
 mod secret_jwk;
+mod thumbprint;
+mod write;
 
 use std::fmt;
 
@@ -17,10 +23,16 @@ use crate::alg::KeySpec;
 use crate::error::Error;
 
 pub use ec::{EcPublic, EcSecret};
+pub use members::{MAX_JWK_LEN, MAX_MEMBERS};
 pub use meta::Meta;
 pub use oct::OctSecret;
 pub use rsa::{RsaPublic, RsaSecret};
-pub use secret_jwk::{SecretJwk, SecretKey};
+pub use secret_jwk::{RsaCrt, SecretJwk, SecretKey};
+pub use thumbprint::Thumbprint;
+pub use write::CurveNames;
+
+pub(crate) use ec::scalar_to_width;
+pub(crate) use rsa::RsaMembers;
 
 /// A JWK without private members: a checked public key, or a symmetric key's
 /// description.
@@ -53,15 +65,6 @@ impl Jwk {
             key,
             meta: Meta::default(),
         }
-    }
-
-    /// draft
-    pub fn to_json(&self) -> String {
-        String::new()
-    }
-    /// draft
-    pub fn from_json(_: &[u8]) -> Result<Self, Error> {
-        Err(crate::error::ErrorKind::NotFound.into())
     }
 
     /// The key.

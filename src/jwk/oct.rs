@@ -8,7 +8,7 @@ use crate::secret::SecretBytes;
 const MAX_LEN: usize = 64;
 
 /// A symmetric key of 16, 24, 32, 48 or 64 bytes, erased on drop.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct OctSecret {
     pub(crate) k: SecretBytes,
 }

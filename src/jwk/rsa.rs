@@ -116,7 +116,7 @@ pub(crate) struct RsaMembers<'a> {
 /// so that a length tells nothing about a value. A private key is validated once, when
 /// it is imported; comparing given with computed values is in constant time, the test
 /// for primality is not.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct RsaSecret {
     pub(crate) d: SecretBytes,
     pub(crate) p: SecretBytes,

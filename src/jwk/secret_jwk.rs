@@ -2,18 +2,22 @@
 
 use std::fmt;
 
-use super::{EcSecret, Jwk, OctSecret, PublicKey, RsaSecret};
+use super::rsa::RsaMembers;
+use super::{EcSecret, Jwk, Meta, OctSecret, PublicKey, RsaPublic, RsaSecret};
 use crate::alg::{Curve, KeySpec, OpSet};
 use crate::error::Error;
 
 /// A private or symmetric key as a JWK, complete and checked.
+///
+/// Comparing two looks at every private byte of each, in constant time for each member.
+#[derive(PartialEq)]
 pub struct SecretJwk {
     public: Jwk,
     secret: SecretKey,
 }
 
 /// The private members, by `kty`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SecretKey {
     /// `RSA`.
@@ -24,7 +28,59 @@ pub enum SecretKey {
     Oct(OctSecret),
 }
 
+/// The members of an RSA private key that `n`, `e` and `d` determine, as big-endian
+/// integers: all five, or none ([`SecretJwk::from_rsa_components`]).
+#[derive(Clone, Copy)]
+pub struct RsaCrt<'a> {
+    /// The first prime.
+    pub p: &'a [u8],
+    /// The second prime.
+    pub q: &'a [u8],
+    /// `d` modulo `p - 1`.
+    pub dp: &'a [u8],
+    /// `d` modulo `q - 1`.
+    pub dq: &'a [u8],
+    /// The inverse of `q` modulo `p`.
+    pub qi: &'a [u8],
+}
+
+impl fmt::Debug for RsaCrt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RsaCrt(..)")
+    }
+}
+
 impl SecretJwk {
+    /// A key from its checked halves.
+    pub(crate) fn from_parts(public: Jwk, secret: SecretKey) -> Self {
+        SecretJwk { public, secret }
+    }
+
+    /// An RSA key from big-endian integers; leading zero bytes are accepted. Without
+    /// `crt` the primes are recovered from `d` (SP 800-56B appendix C.2).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for the number that is wrong.
+    pub fn from_rsa_components(
+        n: &[u8],
+        e: &[u8],
+        d: &[u8],
+        crt: Option<RsaCrt<'_>>,
+    ) -> Result<Self, Error> {
+        let public = RsaPublic::from_components(n, e)?;
+        let given = RsaMembers {
+            d,
+            p: crt.map(|crt| crt.p),
+            q: crt.map(|crt| crt.q),
+            dp: crt.map(|crt| crt.dp),
+            dq: crt.map(|crt| crt.dq),
+            qi: crt.map(|crt| crt.qi),
+        };
+        let secret = RsaSecret::from_members(&public, &given)?;
+        let public = Jwk::new(PublicKey::Rsa(public));
+        Ok(SecretJwk::from_parts(public, SecretKey::Rsa(secret)))
+    }
+
     /// A symmetric key of 16, 24, 32, 48 or 64 bytes.
     ///
     /// # Errors
@@ -53,6 +109,12 @@ impl SecretJwk {
     #[must_use]
     pub fn public(&self) -> &Jwk {
         &self.public
+    }
+
+    /// `kid`, `use`, `key_ops`, `alg` and the like, to be changed.
+    #[must_use]
+    pub fn meta_mut(&mut self) -> &mut Meta {
+        self.public.meta_mut()
     }
 
     /// The private members, for the layers that compute with them.

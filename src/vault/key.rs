@@ -135,7 +135,7 @@ impl Key {
             None => Jwk::new(PublicKey::Oct(Some(handle.spec().bits()))),
         };
         let meta = jwk.meta_mut();
-        meta.set_kid(Some(state.id.to_string()));
+        meta.set_kid(Some(&state.id.to_string()));
         meta.set_key_ops(Some(state.record.facts.ops));
         meta.set_hsm(self.core.provider.capabilities().is_hsm());
         Ok(jwk)
