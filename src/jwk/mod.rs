@@ -16,6 +16,7 @@ use std::fmt;
 use crate::alg::KeySpec;
 use crate::error::Error;
 
+pub(crate) use ec::EcPoint;
 pub use ec::{EcPublic, EcSecret};
 pub use meta::Meta;
 pub use oct::OctSecret;
