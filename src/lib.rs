@@ -8,6 +8,7 @@ pub mod jwk;
 pub mod provider;
 pub mod public;
 mod secret;
+pub mod software;
 
 pub use alg::{Curve, Digest, EncryptAlg, Hash, HashValue, KeySpec, Op, OpSet, SignAlg, WrapAlg};
 pub use error::{Denial, Error, ErrorKind, Rule, ServiceAnswer};
@@ -15,3 +16,4 @@ pub use fit::{Ciphertext, DecryptParams, EncryptParams, Signature};
 pub use handle::{KeyHandle, ProviderId, ProviderKeyId};
 pub use provider::KeyProvider;
 pub use secret::SecretBytes;
+pub use software::Software;
