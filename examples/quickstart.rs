@@ -75,7 +75,7 @@ fn open_vault(legacy: LegacyPolicy) -> Result<Vault, Error> {
 fn read_keys(vault: &Vault, table: &mut Table) -> Tested<Vec<Key>> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data");
     let jwk = std::fs::read(data.join("rfc7517-ec-private.jwk"))?;
-    let pem = std::fs::read_to_string(data.join("rsa-2048-private.pem"))?;
+    let pem = std::fs::read(data.join("rsa-2048-private.pem"))?;
 
     // The JWK says `"use": "enc"`, which is not ours to enforce; a vault goes by key_ops.
     let (jwk, jwk_time) = timed(|| SecretJwk::from_json(&jwk));
