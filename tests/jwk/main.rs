@@ -2,6 +2,7 @@
 //! other software made, and properties that hold for all inputs.
 #![allow(
     missing_docs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing
