@@ -40,7 +40,7 @@ fn main() -> Tested<ExitCode> {
     for spec in KeySpec::ALL {
         let name = format!("made-{}", spec.name().to_lowercase());
         let (key, time) = timed(|| vault.create(&name, *spec, &KeyOptions::new()));
-        table.row(&name, spec.name(), "create", done(&key), time);
+        table.row(&name, spec.name(), "create", done(&key), Some(time));
         keys.push(key?);
     }
 
@@ -87,7 +87,7 @@ fn read_keys(vault: &Vault, table: &mut Table) -> Tested<Vec<Key>> {
         let spec = key
             .as_ref()
             .map_or("", |key| key.spec().map_or("", KeySpec::name));
-        table.row(name, spec, "import", done(&key), reading + importing);
+        table.row(name, spec, "import", done(&key), Some(reading + importing));
         keys.push(key?);
     }
     Ok(keys)
@@ -297,7 +297,7 @@ impl Table {
         );
     }
 
-    fn row(&mut self, key: &str, alg: &str, op: &str, outcome: Outcome, time: Duration) {
+    fn row(&mut self, key: &str, alg: &str, op: &str, outcome: Outcome, time: Option<Duration>) {
         let (mark, text) = match &outcome {
             Outcome::Right(text) => ("", text),
             Outcome::Wrong(text) => ("WRONG: ", text),
@@ -306,7 +306,8 @@ impl Table {
         self.wrong += usize::from(!mark.is_empty());
         let legacy = Alg::all().any(|row| row.name() == alg && row.standing() == Standing::Legacy);
         let alg = format!("{alg}{}", if legacy { " (legacy)" } else { "" });
-        println!("  {key:<14} {alg:<21} {op:<10} {time:>12.1?}  {mark}{text}");
+        let time = time.map_or_else(String::new, |time| format!("{time:.1?}"));
+        println!("  {key:<14} {alg:<21} {op:<10} {time:>12}  {mark}{text}");
     }
 
     /// A step that must fail, with an error that `expected` recognises.
@@ -323,6 +324,6 @@ impl Table {
             Err(error) if expected(error.kind()) => Outcome::Right(format!("refused: {error}")),
             Err(error) => Outcome::Wrong(error.to_string()),
         };
-        self.row(key, alg, op, outcome, Duration::ZERO);
+        self.row(key, alg, op, outcome, None);
     }
 }

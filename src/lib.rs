@@ -11,6 +11,10 @@
 //! * [`software`]: the backend in this process.
 //! * [`vault`]: names, versions, rules, the record. [`store`]: where records are kept.
 
+// The library is silent; examples and benchmarks are not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+#![cfg_attr(not(test), warn(clippy::string_slice))]
+
 pub mod alg;
 pub mod encoding;
 mod error;

@@ -67,7 +67,8 @@ impl Jwk {
         // A size that no kind has (a short key for MACs) fits nothing; whether a key
         // may have it is for those to say who would use it.
         let spec = self.spec().ok();
-        self.meta.check(|alg| spec.is_some_and(|spec| alg.fits(spec)))
+        self.meta
+            .check(|alg| spec.is_some_and(|spec| alg.fits(spec)))
     }
 }
 
