@@ -192,9 +192,7 @@ fn signed(count: u64) -> i64 {
 }
 
 fn json(rows: &[Row]) -> String {
-    let times = |times: &Times| {
-        serde_json::json!({ "median_ns": times.median, "quartile_distance_ns": times.spread })
-    };
+    let times = |times: &Times| serde_json::json!({ "median_ns": times.median, "quartile_distance_ns": times.spread });
     let rows: Vec<_> = rows
         .iter()
         .map(|row| {

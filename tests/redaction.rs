@@ -135,7 +135,10 @@ const BASE64_WINDOW: usize = WINDOW * 8 / 6;
 
 impl Detector {
     fn add(&mut self, name: &str, secret: &[u8]) {
-        assert!(secret.len() >= 16, "{name}: too short to be told from chance");
+        assert!(
+            secret.len() >= 16,
+            "{name}: too short to be told from chance"
+        );
         let reversed: Vec<u8> = secret.iter().rev().copied().collect();
         for (way, bytes) in [("", secret), (" reversed", &reversed)] {
             let name = format!("{name}{way}");
@@ -144,9 +147,14 @@ impl Detector {
                 self.hex.insert(hex(window).into_bytes(), name.clone());
             }
             for offset in 0..3 {
-                let Some(rest) = bytes.get(offset..) else { continue };
+                let Some(rest) = bytes.get(offset..) else {
+                    continue;
+                };
                 let whole = &rest[..rest.len() / 3 * 3];
-                for text in [Base64Unpadded::encode_string(whole), Base64UrlUnpadded::encode_string(whole)] {
+                for text in [
+                    Base64Unpadded::encode_string(whole),
+                    Base64UrlUnpadded::encode_string(whole),
+                ] {
                     for window in text.as_bytes().windows(BASE64_WINDOW) {
                         if is_telling(window) {
                             self.base64.insert(window.to_vec(), name.clone());
@@ -174,7 +182,11 @@ impl Detector {
         hit(&self.raw, text.as_bytes(), WINDOW, "as it is")
             .or_else(|| hit(&self.raw, &unescaped(text), WINDOW, "escaped"))
             .or_else(|| hit(&self.raw, &numbers(text), WINDOW, "as numbers"))
-            .or_else(|| hexes.iter().find_map(|hexes| hit(&self.hex, hexes.as_bytes(), 2 * WINDOW, "hexadecimal")))
+            .or_else(|| {
+                hexes
+                    .iter()
+                    .find_map(|hexes| hit(&self.hex, hexes.as_bytes(), 2 * WINDOW, "hexadecimal"))
+            })
             .or_else(|| hit(&self.base64, tight.as_bytes(), BASE64_WINDOW, "base64"))
     }
 }
@@ -213,7 +225,9 @@ fn unescaped(text: &str) -> Vec<u8> {
             }
             Some('u') if rest.contains('}') => {
                 let end = rest.find('}').unwrap();
-                let code = rest.get(2..end).and_then(|code| u32::from_str_radix(code, 16).ok());
+                let code = rest
+                    .get(2..end)
+                    .and_then(|code| u32::from_str_radix(code, 16).ok());
                 match code.and_then(char::from_u32) {
                     Some(c) => {
                         out.extend_from_slice(c.to_string().as_bytes());
@@ -439,7 +453,11 @@ fn keys(screen: &mut Screen, canaries: &[Canary]) {
         screen.text("JSON of a Jwk", &public.to_json());
         for (name, _) in PRIVATE {
             let member = format!("\"{name}\":");
-            assert!(!public.to_json().contains(&member), "{}: {name}", canary.name);
+            assert!(
+                !public.to_json().contains(&member),
+                "{}: {name}",
+                canary.name
+            );
         }
         for pem in [public.to_spki_pem(), public.to_pkcs1_pem()] {
             match pem {
@@ -514,7 +532,7 @@ fn damaged_keys(screen: &mut Screen, canaries: &[Canary]) {
     for canary in canaries {
         // Each damaged RSA key costs tests for primality.
         let rsa = canary.name == "rsa";
-        let steps = if rsa { 24 } else { 120 };
+        let steps = if rsa { 12 } else { 120 };
         let json = String::from_utf8(canary.json.clone()).unwrap();
         for damaged in damages(json.as_bytes(), steps) {
             screen.secret(SecretJwk::from_json(&damaged));
@@ -522,7 +540,8 @@ fn damaged_keys(screen: &mut Screen, canaries: &[Canary]) {
         }
         let object: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(&json).unwrap();
-        for (name, value) in &object {
+        let telling = |name: &str| !rsa || ["n", "d", "p", "qi"].contains(&name);
+        for (name, value) in object.iter().filter(|(name, _)| telling(name)) {
             for other in swapped(name, value, &object) {
                 screen.secret(SecretJwk::from_json(other.as_bytes()));
                 screen.outcome(Jwk::from_json(other.as_bytes()));
@@ -539,9 +558,15 @@ fn damaged_keys(screen: &mut Screen, canaries: &[Canary]) {
         let jwk = &canary.jwk;
         type Read = fn(&[u8]) -> Result<SecretJwk, Error>;
         let forms: [(Result<SecretBytes, Error>, Read); 6] = [
-            (jwk.to_pkcs8_der_exposing_secret(), SecretJwk::from_pkcs8_der),
+            (
+                jwk.to_pkcs8_der_exposing_secret(),
+                SecretJwk::from_pkcs8_der,
+            ),
             (jwk.to_pkcs8_pem_exposing_secret(), SecretJwk::from_pem),
-            (jwk.to_pkcs1_der_exposing_secret(), SecretJwk::from_pkcs1_der),
+            (
+                jwk.to_pkcs1_der_exposing_secret(),
+                SecretJwk::from_pkcs1_der,
+            ),
             (jwk.to_pkcs1_pem_exposing_secret(), SecretJwk::from_pem),
             (jwk.to_sec1_der_exposing_secret(), SecretJwk::from_sec1_der),
             (jwk.to_sec1_pem_exposing_secret(), SecretJwk::from_pem),
@@ -567,7 +592,10 @@ fn damaged_keys(screen: &mut Screen, canaries: &[Canary]) {
             let encrypted = jwk.to_encrypted_pkcs8_pem(&password, kdf).unwrap();
             let wrong = &password[1..];
             screen.secret(SecretJwk::from_encrypted_pem(encrypted.as_bytes(), wrong));
-            screen.secret(SecretJwk::from_encrypted_pem(encrypted.as_bytes(), &password));
+            screen.secret(SecretJwk::from_encrypted_pem(
+                encrypted.as_bytes(),
+                &password,
+            ));
             screen.secret(SecretJwk::from_encrypted_pem(&password, &password));
             screen.secret(SecretJwk::from_pem(encrypted.as_bytes()));
         }
@@ -617,8 +645,9 @@ fn swapped(
     out.push(format!("{{{}:1,{rest}", serde_json::json!(text)));
     out.push(format!("{{\"{name}\":{value},{rest}"));
     out.push(format!("{{\"{name}\":{value}{value},{rest}"));
-    for secret in ["d", "k", "p"] {
-        if let Some(secret) = object.get(secret) {
+    // A `kid` is a name, and printed whatever somebody writes there.
+    for secret in ["d", "k", "p"].iter().filter(|_| name != "kid") {
+        if let Some(secret) = object.get(*secret) {
             out.push(with(secret.clone()));
         }
     }
@@ -639,9 +668,14 @@ fn backends(screen: &mut Screen, canaries: &[Canary], others: &Others) {
     let builder = builder.older_sealing_key(SealingKey::from_bytes([1; 32]));
     screen.debug(&builder);
     screen.debug(&builder.build().unwrap());
-    screen.outcome(SealingKey::from_secret(SecretBytes::copy_of(&others.sealing[1..])));
+    screen.outcome(SealingKey::from_secret(SecretBytes::copy_of(
+        &others.sealing[1..],
+    )));
     screen.outcome(
-        Software::builder().ephemeral().sealing_key(sealing()).build(),
+        Software::builder()
+            .ephemeral()
+            .sealing_key(sealing())
+            .build(),
     );
 
     let costs = PassphraseCosts::new(PassphraseCosts::MIN_MEMORY_KIB, 1, 1).unwrap();
@@ -701,6 +735,10 @@ fn requests(screen: &mut Screen, canary: &Canary, others: &Others) {
     let software = Software::ephemeral().unwrap();
     let mac = OpSet::SIGN_VERIFY;
     for ops in [None, Some(mac)] {
+        // No MAC key is as short as the shortest AES keys.
+        if canary.jwk.spec_for(ops).is_err() {
+            continue;
+        }
         let new = new_key(canary, ops);
         let handle = software.import(&canary.jwk, &new).unwrap();
         let plaintext = others.plaintext.as_slice();
@@ -716,7 +754,11 @@ fn requests(screen: &mut Screen, canary: &Canary, others: &Others) {
         }
         for alg in EncryptAlg::ALL {
             let iv = [5; 16];
-            for params in [EncryptParams::none(), EncryptParams::none().with_iv(&iv), EncryptParams::none().with_aad(plaintext)] {
+            for params in [
+                EncryptParams::none(),
+                EncryptParams::none().with_iv(&iv),
+                EncryptParams::none().with_aad(plaintext),
+            ] {
                 screen.debug(&params);
                 let request = match EncryptRequest::new(&handle, *alg, plaintext, params) {
                     Ok(request) => request,
@@ -856,7 +898,9 @@ fn vaults(screen: &mut Screen, canaries: &[Canary], others: &Others) {
         }
     }
     let disabled = KeyOptions::new().enabled(false);
-    let disabled = vault.import("disabled", &canaries[1].jwk, &disabled).unwrap();
+    let disabled = vault
+        .import("disabled", &canaries[1].jwk, &disabled)
+        .unwrap();
     uses(screen, &vault, &disabled, others);
     screen.outcome(vault.get("no-such-key", &"0".repeat(32)));
     screen.outcome(vault.list(None, None));
@@ -943,7 +987,10 @@ fn uses(screen: &mut Screen, vault: &Vault, key: &Key, others: &Others) {
 #[test]
 fn every_public_type_is_in_the_list() {
     let mut found = BTreeMap::new();
-    public_types(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    public_types(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut found,
+    );
     assert!(found.len() > 60, "only {} public types found", found.len());
     let listed: BTreeSet<&str> = TYPES.iter().map(|(name, _)| *name).collect();
     assert_eq!(listed.len(), TYPES.len(), "a type is listed twice");
@@ -956,8 +1003,14 @@ fn every_public_type_is_in_the_list() {
         missing.is_empty(),
         "public types that TYPES does not have; show them, or say why they hold no secret: {missing:?}"
     );
-    let gone: Vec<_> = listed.iter().filter(|name| !found.contains_key(**name)).collect();
-    assert!(gone.is_empty(), "types in TYPES that src/ does not have: {gone:?}");
+    let gone: Vec<_> = listed
+        .iter()
+        .filter(|name| !found.contains_key(**name))
+        .collect();
+    assert!(
+        gone.is_empty(),
+        "types in TYPES that src/ does not have: {gone:?}"
+    );
 }
 
 /// The names behind `pub struct`, `pub enum` and `pub union`, outside of test modules.

@@ -6,13 +6,13 @@ use strongroom::Curve;
 use strongroom::jwk::SecretJwk;
 
 /// A private key with the secret numbers that are in it.
-pub struct Canary {
-    pub name: &'static str,
-    pub jwk: SecretJwk,
+pub(crate) struct Canary {
+    pub(crate) name: &'static str,
+    pub(crate) jwk: SecretJwk,
     /// The same as JSON.
-    pub json: Vec<u8>,
+    pub(crate) json: Vec<u8>,
     /// Names and bytes, big-endian.
-    pub parts: Vec<(String, Vec<u8>)>,
+    pub(crate) parts: Vec<(String, Vec<u8>)>,
 }
 
 impl Canary {
@@ -28,13 +28,13 @@ impl Canary {
 }
 
 /// Bytes that look random and are the same on every run.
-pub fn bytes(label: &str, len: usize) -> Vec<u8> {
+pub(crate) fn bytes(label: &str, len: usize) -> Vec<u8> {
     let blocks = (0..=len / 64).flat_map(|at| Sha512::digest(format!("canary {label} {at}")));
     blocks.take(len).collect()
 }
 
 /// One key of each kind.
-pub fn all() -> Vec<Canary> {
+pub(crate) fn all() -> Vec<Canary> {
     let mut all = vec![rsa()];
     all.extend([Curve::P256, Curve::P384, Curve::P521, Curve::P256K].map(ec));
     all.extend([16, 24, 32, 48, 64].map(oct));
@@ -42,7 +42,7 @@ pub fn all() -> Vec<Canary> {
 }
 
 /// The RSA key of RFC 7517 appendix C.1.
-pub fn rsa() -> Canary {
+pub(crate) fn rsa() -> Canary {
     let vectors = include_str!("../vectors/rfc7517.json");
     let vectors: serde_json::Value = serde_json::from_str(vectors).expect("JSON");
     let cases = vectors["cases"].as_array().expect("cases");
@@ -56,7 +56,7 @@ pub fn rsa() -> Canary {
     Canary::new("rsa", jwk, parts.into())
 }
 
-pub fn ec(curve: Curve) -> Canary {
+pub(crate) fn ec(curve: Curve) -> Canary {
     let mut d = bytes(curve.name(), curve.field_len());
     if curve == Curve::P521 {
         d[0] = 0;
@@ -65,7 +65,7 @@ pub fn ec(curve: Curve) -> Canary {
     Canary::new(curve.name(), jwk, vec![(format!("{} d", curve.name()), d)])
 }
 
-pub fn oct(len: usize) -> Canary {
+pub(crate) fn oct(len: usize) -> Canary {
     let name = match len {
         16 => "oct 128",
         24 => "oct 192",
@@ -78,13 +78,13 @@ pub fn oct(len: usize) -> Canary {
     Canary::new(name, jwk, vec![(format!("{name} k"), k)])
 }
 
-pub fn base64url(text: &str) -> Vec<u8> {
+pub(crate) fn base64url(text: &str) -> Vec<u8> {
     use base64ct::{Base64UrlUnpadded, Encoding};
     Base64UrlUnpadded::decode_vec(text).expect("base64url")
 }
 
 /// The id of a key in a test.
-pub fn id(label: &str) -> strongroom::ProviderKeyId {
+pub(crate) fn id(label: &str) -> strongroom::ProviderKeyId {
     let bytes = Sha512::digest(format!("id {label}"));
     strongroom::ProviderKeyId::from_bytes(*bytes.first_chunk().expect("64 bytes"))
 }

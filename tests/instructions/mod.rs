@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs};
 
 /// Set in the child.
@@ -29,16 +30,16 @@ fn strongroom_measured(work: &mut dyn FnMut()) {
 }
 
 /// Measures, in the child.
-pub struct Probe(());
+pub(crate) struct Probe(());
 
 impl Probe {
     /// The probe, if this process is the child.
-    pub fn in_child() -> Option<Self> {
+    pub(crate) fn in_child() -> Option<Self> {
         env::var_os(CHILD).map(|_| Probe(()))
     }
 
     /// Counts the instructions of one call.
-    pub fn run<T>(&self, label: &str, mut work: impl FnMut() -> T) -> T {
+    pub(crate) fn run<T>(&self, label: &str, mut work: impl FnMut() -> T) -> T {
         let mut out = None;
         println!("{MARK}{label}");
         strongroom_measured(&mut || out = Some(work()));
@@ -50,10 +51,10 @@ impl Probe {
 }
 
 /// The counts of a child, by label, in the order in which they were taken.
-pub type Counts = BTreeMap<String, Vec<u64>>;
+pub(crate) type Counts = BTreeMap<String, Vec<u64>>;
 
 /// Why there are no counts.
-pub enum NoCounts {
+pub(crate) enum NoCounts {
     /// There is no valgrind here.
     NoValgrind,
     /// Something went wrong.
@@ -62,7 +63,7 @@ pub enum NoCounts {
 
 /// Runs this program again under callgrind. `of_crate` is the name of the crate that
 /// includes this module, `arguments` those that bring the child to its probe.
-pub fn count(of_crate: &str, arguments: &[&str]) -> Result<Counts, NoCounts> {
+pub(crate) fn count(of_crate: &str, arguments: &[&str]) -> Result<Counts, NoCounts> {
     let failed = |what: &str| NoCounts::Failed(what.to_owned());
     if Command::new("valgrind")
         .arg("--version")
@@ -73,8 +74,11 @@ pub fn count(of_crate: &str, arguments: &[&str]) -> Result<Counts, NoCounts> {
         return Err(NoCounts::NoValgrind);
     }
     let program = env::current_exe().map_err(|_| failed("no path of this program"))?;
+    // Tests of one process run side by side.
+    static RUN: AtomicUsize = AtomicUsize::new(0);
+    let run = RUN.fetch_add(1, Ordering::Relaxed);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("callgrind-{of_crate}-{}", std::process::id()));
+        .join(format!("callgrind-{of_crate}-{}-{run}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|_| failed("no folder for callgrind's files"))?;
     let function = format!("{of_crate}::{MEASURED}");
     let output = Command::new("valgrind")
@@ -105,7 +109,9 @@ fn read(stdout: &[u8], folder: &Path) -> Option<Counts> {
         .filter_map(|line| Some(line.split_once(MARK)?.1));
     for (at, label) in labels.enumerate() {
         let part = fs::read_to_string(folder.join(format!("part.{}", at + 1))).ok()?;
-        let total = part.lines().find_map(|line| line.strip_prefix("totals: "))?;
+        let total = part
+            .lines()
+            .find_map(|line| line.strip_prefix("totals: "))?;
         let total = total.trim().parse().ok()?;
         counts.entry(label.to_owned()).or_default().push(total);
     }
@@ -114,8 +120,11 @@ fn read(stdout: &[u8], folder: &Path) -> Option<Counts> {
 
 /// The counts, or `None` after saying that there are none: that is an error only where
 /// everything must be there.
-pub fn count_or_skip(of_crate: &str, test: &str) -> Option<Counts> {
-    match count(of_crate, &["--exact", test, "--nocapture", "--test-threads=1"]) {
+pub(crate) fn count_or_skip(of_crate: &str, test: &str) -> Option<Counts> {
+    match count(
+        of_crate,
+        &["--exact", test, "--nocapture", "--test-threads=1"],
+    ) {
         Ok(counts) => Some(counts),
         Err(NoCounts::NoValgrind) => {
             let required = env::var_os("STRONGROOM_REQUIRE_PEERS").is_some_and(|v| v == "1");
@@ -132,7 +141,7 @@ pub fn count_or_skip(of_crate: &str, test: &str) -> Option<Counts> {
 
 /// The least count of a label: what it takes when nothing comes in between, such as a
 /// random number that had to be drawn again.
-pub fn least(counts: &Counts, label: &str) -> u64 {
+pub(crate) fn least(counts: &Counts, label: &str) -> u64 {
     let least = counts.get(label).and_then(|counts| counts.iter().min());
     assert!(least.is_some(), "{label} was not measured");
     least.copied().unwrap_or_default()

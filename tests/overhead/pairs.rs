@@ -23,7 +23,7 @@ const SECRET: [u8; 32] = *b"a key that is known to everyone!";
 const MESSAGE: &[u8] = b"header.payload, as long as a small token's signing input is";
 
 /// Keys for both sides.
-pub struct Pairs {
+pub(crate) struct Pairs {
     es256: (SigningKey, Key),
     hs256: (Hmac<Sha256>, Key),
     gcm: (Aes256Gcm, Key),
@@ -32,10 +32,10 @@ pub struct Pairs {
 
 impl Pairs {
     /// What is measured.
-    pub const NAMES: [&'static str; 4] =
+    pub(crate) const NAMES: [&'static str; 4] =
         ["ES256 sign", "HS256 sign", "A256GCM 16 B", "A256GCM 1 KiB"];
 
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let vault = Vault::builder()
             .provider(Arc::new(Software::ephemeral().expect("random bytes")))
             .store(Arc::new(MemoryStore::new()))
@@ -65,7 +65,7 @@ impl Pairs {
         }
     }
 
-    pub fn direct(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn direct(&self, name: &str) -> Vec<u8> {
         match name {
             "ES256 sign" => {
                 let digest = Sha256::digest(MESSAGE);
@@ -97,7 +97,7 @@ impl Pairs {
         }
     }
 
-    pub fn vault(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn vault(&self, name: &str) -> Vec<u8> {
         match name {
             "ES256 sign" => {
                 let signature = self.es256.1.sign(SignAlg::Es256, MESSAGE);

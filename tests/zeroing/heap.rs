@@ -9,13 +9,13 @@
 //! growing always moves, so that what growing leaves behind is seen.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{ptr, slice};
 
 /// The bytes of a needle in a row that count.
-pub const WINDOW: usize = 16;
+pub(crate) const WINDOW: usize = 16;
 
 /// What the stored needles are masked with.
 const MASK: u64 = 0xA5C3_5A3C_96E1_0FF0;
@@ -25,19 +25,22 @@ const SLOTS: usize = 1 << 14;
 /// Counts above this many needles are not kept.
 const MOST: usize = 64;
 
-pub struct Heap;
+pub(crate) struct Heap;
 
-/// What the heap looks for, or null.
-static WATCHED: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
-
-/// One watch at a time.
-static ONE: Mutex<()> = Mutex::new(());
+thread_local! {
+    /// What this thread's frees are searched for, or null. Tests that run side by side
+    /// do not see each other. (No destructor and no lazy start, so it can be read at any
+    /// time, within the allocator too.)
+    static WATCHED: Cell<*const Table> = const { Cell::new(ptr::null()) };
+}
 
 /// A hash table of windows, open addressing; nothing in it allocates once it is made.
 struct Table {
     slots: Vec<Option<Window>>,
+    /// Whether a window begins with these two bytes.
+    starts: Vec<bool>,
     /// Blocks in which a needle was found.
-    hits: [std::sync::atomic::AtomicU64; MOST],
+    hits: [AtomicU64; MOST],
 }
 
 #[derive(Clone, Copy)]
@@ -47,8 +50,9 @@ struct Window {
 }
 
 impl Table {
-    fn insert(&mut self, window: [u64; 2], needle: usize) {
-        let masked = window.map(|half| half ^ MASK);
+    fn insert(&mut self, window: &[u8], needle: usize) {
+        self.starts[start(window)] = true;
+        let masked = halves(window).map(|half| half ^ MASK);
         let mut at = slot(masked[0]);
         while self.slots[at].is_some() {
             at = (at + 1) % SLOTS;
@@ -58,20 +62,34 @@ impl Table {
 
     fn scan(&self, block: &[u8]) {
         let mut found = [false; MOST];
-        for window in block.windows(WINDOW) {
-            let masked = halves(window).map(|half| half ^ MASK);
-            let mut at = slot(masked[0]);
-            while let Some(known) = &self.slots[at] {
-                if known.masked == masked {
-                    found[known.needle] = true;
-                }
-                at = (at + 1) % SLOTS;
+        let mut at = 0;
+        // Some megabytes pass here (password hashing), in unoptimised code.
+        while at + WINDOW <= block.len() {
+            if self.starts[usize::from(block[at]) << 8 | usize::from(block[at + 1])] {
+                self.look_up(&block[at..at + WINDOW], &mut found);
             }
+            at += 1;
         }
         for (hits, found) in self.hits.iter().zip(found) {
             hits.fetch_add(found.into(), Ordering::Relaxed);
         }
     }
+
+    fn look_up(&self, window: &[u8], found: &mut [bool; MOST]) {
+        let masked = halves(window).map(|half| half ^ MASK);
+        let mut at = slot(masked[0]);
+        while let Some(known) = &self.slots[at] {
+            if known.masked == masked {
+                found[known.needle] = true;
+            }
+            at = (at + 1) % SLOTS;
+        }
+    }
+}
+
+/// The first two bytes, as a number.
+fn start(window: &[u8]) -> usize {
+    usize::from(window[0]) << 8 | usize::from(window[1])
 }
 
 fn slot(masked: u64) -> usize {
@@ -87,20 +105,20 @@ fn halves(window: &[u8]) -> [u64; 2] {
     [half(0), half(8)]
 }
 
-/// Searches freed blocks while it lives. One at a time: the others wait.
-pub struct Watch {
+/// Searches the blocks that this thread frees while it lives.
+pub(crate) struct Watch {
     names: Vec<String>,
+    /// From `Box::into_raw`. (A pointer also keeps a `Watch` on its thread.)
     table: *mut Table,
-    _one: MutexGuard<'static, ()>,
 }
 
 impl Watch {
     /// Watches for these needles of 16 bytes or more.
-    pub fn new<'a>(needles: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn new<'a>(needles: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut table = Table {
             slots: vec![None; SLOTS],
-            hits: [const { std::sync::atomic::AtomicU64::new(0) }; MOST],
+            starts: vec![false; 1 << 16],
+            hits: [const { AtomicU64::new(0) }; MOST],
         };
         let mut names = Vec::new();
         for (name, needle) in needles {
@@ -108,23 +126,20 @@ impl Watch {
             let reversed: Vec<u8> = needle.iter().rev().copied().collect();
             for order in [needle, &reversed] {
                 for window in order.windows(WINDOW) {
-                    table.insert(halves(window), names.len());
+                    table.insert(window, names.len());
                 }
             }
             names.push(name.to_owned());
         }
         assert!(names.len() <= MOST, "too many needles");
         let table = Box::into_raw(Box::new(table));
-        WATCHED.store(table, Ordering::SeqCst);
-        Watch {
-            names,
-            table,
-            _one: one,
-        }
+        let before = WATCHED.replace(table);
+        assert!(before.is_null(), "one watch at a time");
+        Watch { names, table }
     }
 
     /// The needles found since the last time, with the number of blocks.
-    pub fn found(&self) -> BTreeMap<&str, u64> {
+    pub(crate) fn found(&self) -> BTreeMap<&str, u64> {
         // SAFETY: `table` came from `Box::into_raw` in `new` and is freed in `drop`
         // alone; all its accesses are shared ones.
         let table = unsafe { &*self.table };
@@ -136,23 +151,22 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        WATCHED.store(ptr::null_mut(), Ordering::SeqCst);
-        // SAFETY: `table` came from `Box::into_raw` in `new`, and this is the one place
-        // that frees it. A thread that loaded the pointer before the store above could
-        // still be in `scan`: tests that watch free nothing on other threads, and
-        // those that wait for the lock sleep.
+        WATCHED.set(ptr::null());
+        // SAFETY: `table` came from `Box::into_raw` in `new`, this is the one place that
+        // frees it, and the allocator of this thread, its one other user, has just
+        // forgotten it.
         drop(unsafe { Box::from_raw(self.table) });
     }
 }
 
 fn look_at(block: *mut u8, len: usize) {
-    let table = WATCHED.load(Ordering::SeqCst);
-    if table.is_null() || block.is_null() || len < WINDOW {
+    let table = WATCHED.get();
+    if table.is_null() || len < WINDOW {
         return;
     }
-    // SAFETY: `table` is not null, so a `Watch` lives and the table with it (see its
-    // `drop`). `block` is a block of `len` bytes that its owner is giving back and
-    // nobody else uses, all of it initialised, because `alloc` zeroes.
+    // SAFETY: `table` is not null, so a `Watch` of this thread lives and the table with
+    // it (see its `drop`). `block` is a block of `len` bytes that its owner is giving
+    // back and nobody else uses, all of it initialised, because `alloc` zeroes.
     unsafe { (*table).scan(slice::from_raw_parts(block, len)) };
 }
 
