@@ -142,3 +142,32 @@ impl fmt::Debug for SecretJwk {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::SecretBytes;
+
+    /// These are not given out, but they are in what is, and derive their `Debug`.
+    #[test]
+    fn the_parts_show_lengths_alone() {
+        let oct = SecretJwk::from_oct(&[0xA5; 16]).unwrap();
+        let shown = format!("{:?}", oct.secret());
+        assert_eq!(shown, "Oct(OctSecret { k: SecretBytes(16 bytes) })");
+        let ec = SecretJwk::from_ec_scalar(Curve::P256, &[0x5A; 32]).unwrap();
+        let shown = format!("{:?}", ec.secret());
+        assert_eq!(shown, "Ec(EcSecret { d: SecretBytes(32 bytes) })");
+        let bytes = || SecretBytes::copy_of(&[0xA5; 3]);
+        let rsa = RsaSecret {
+            d: bytes(),
+            p: bytes(),
+            q: bytes(),
+            dp: bytes(),
+            dq: bytes(),
+            qi: bytes(),
+        };
+        let shown = format!("{rsa:?}");
+        assert_eq!(shown.matches("SecretBytes(3 bytes)").count(), 6);
+        assert!(!shown.contains("165"));
+    }
+}
