@@ -51,6 +51,7 @@ mod operations;
 mod random;
 mod rsa;
 mod sealing;
+mod self_test;
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,6 +59,9 @@ use std::sync::Arc;
 use rand_core::TryCryptoRng;
 
 pub use builder::Builder;
+// For the vectors of RFC 6979, through the hooks of `crate::internal`.
+#[allow(unused_imports)]
+pub(crate) use ec::sign_deterministic;
 pub use header::{PassphraseCosts, SealingHeader};
 pub use sealing::SealingKey;
 
@@ -100,7 +104,7 @@ impl Software {
     /// A backend named `software` whose keys are sealed under this key.
     ///
     /// # Errors
-    /// None today; what [`Builder::build`] may find.
+    /// [`FaultDetected`](ErrorKind::FaultDetected), as [`Builder::build`].
     pub fn new(key: SealingKey) -> Result<Self, Error> {
         Software::builder().sealing_key(key).build()
     }
