@@ -48,6 +48,7 @@ mod key_wrap;
 mod material;
 mod opened;
 mod operations;
+mod passphrase;
 mod random;
 mod rsa;
 mod sealing;
@@ -62,7 +63,8 @@ pub use builder::Builder;
 // For the vectors of RFC 6979, through the hooks of `crate::internal`.
 #[allow(unused_imports)]
 pub(crate) use ec::sign_deterministic;
-pub use header::{PassphraseCosts, SealingHeader};
+pub use header::SealingHeader;
+pub use passphrase::PassphraseCosts;
 pub use sealing::SealingKey;
 
 use crate::alg::{Hash, KeySpec, SignAlg};
@@ -281,8 +283,9 @@ impl KeyProvider for Software {
         Ok(None)
     }
 
-    /// Forgets the opened key. The blob is the key: it is destroyed when whoever stores
-    /// the handle drops it, and a copy of the handle kept elsewhere still opens.
+    /// Forgets the opened key, which is erased when its last running operation ends. The
+    /// blob is the key: it is destroyed when whoever stores the handle drops it. A copy of
+    /// the handle that is used afterwards, or in the same moment, opens the key again.
     fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {
         self.check_ours(key)?;
         self.cache.evict(key.id());

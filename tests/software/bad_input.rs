@@ -7,7 +7,7 @@ use rsa::traits::{PaddingScheme, SignatureScheme};
 use sha1::Sha1;
 use sha2::Sha256;
 use strongroom::fit::{MAX_DATA_LEN, SignRequest};
-use strongroom::jwk::{Jwk, PublicKey};
+use strongroom::jwk::{Jwk, PublicKey, RsaPublic};
 use strongroom::provider::NewKey;
 use strongroom::{
     Curve, DecryptParams, Digest, EncryptAlg, EncryptParams, ErrorKind, Hash, KeyHandle,
@@ -149,31 +149,70 @@ fn row_85_one_scheme_under_another() {
     }
 }
 
-/// Row 84: the salt is as long as the digest, no more and no less.
-#[test]
-fn row_84_pss_salts_of_other_lengths() {
-    use rand_core::SeedableRng;
-    let mut rng = chacha20::ChaCha20Rng::from_seed([7; 32]);
-    let private = rsa::RsaPrivateKey::new(&mut rng, 2048).unwrap();
-    let (n, e) = {
-        use rsa::traits::PublicKeyParts;
-        (private.n().to_be_bytes(), private.e().to_be_bytes())
-    };
-    let public = strongroom::jwk::RsaPublic::from_components(&n, &e).unwrap();
+/// A private key of our own making, to sign what the backend would not, and a handle with
+/// its public half.
+fn elsewhere() -> (rsa::RsaPrivateKey, KeyHandle) {
+    use rsa::traits::PublicKeyParts;
+    let private = rsa::RsaPrivateKey::new(&mut seeded(), 2048).unwrap();
+    let (n, e) = (private.n().to_be_bytes(), private.e().to_be_bytes());
+    let public = RsaPublic::from_components(&n, &e).unwrap();
     let handle = KeyHandle::new(
         ProviderId::new("elsewhere").unwrap(),
         ProviderKeyId::from_bytes([1; 16]),
         RSA,
         Some(Jwk::new(PublicKey::Rsa(public))),
         Vec::new(),
-    )
-    .unwrap();
+    );
+    (private, handle.unwrap())
+}
+
+fn seeded() -> chacha20::ChaCha20Rng {
+    rand_core::SeedableRng::from_seed([7; 32])
+}
+
+/// Row 83, and row 84: the salt is as long as the digest, no more and no less.
+#[test]
+fn row_83_and_84_signatures_of_another_form() {
+    let (private, handle) = elsewhere();
+    let rng = &mut seeded();
     let digest = Hash::Sha256.hash(b"message");
+    let digest = digest.as_bytes();
+    // SEQUENCE { SEQUENCE { OID sha256, NULL }, OCTET STRING }
+    let info: &[u8] = &[
+        0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
+        0x05, 0x00, 0x04, 0x20,
+    ];
+    let no_null: &[u8] = &[
+        0x30, 0x2f, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
+        0x04, 0x20,
+    ];
+    let long_length: &[u8] = &[
+        0x30, 0x81, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+        0x01, 0x05, 0x00, 0x04, 0x20,
+    ];
+    let mut other_hash = info.to_vec();
+    other_hash[14] = 3;
+    let mut sign_raw = |parts: &[&[u8]]| {
+        let block = parts.concat();
+        let scheme = rsa::Pkcs1v15Sign::new_unprefixed();
+        scheme.sign(Some(&mut *rng), &private, &block).unwrap()
+    };
+    let good = sign_raw(&[info, digest]);
+    verify(&handle, SignAlg::Rs256, &good).unwrap();
+    for wrong in [
+        sign_raw(&[digest]),
+        sign_raw(&[no_null, digest]),
+        sign_raw(&[long_length, digest]),
+        sign_raw(&[&other_hash, digest]),
+        sign_raw(&[info, digest, &[0]]),
+        sign_raw(&[info, digest, &[0; 150]]),
+        sign_raw(&[info]),
+    ] {
+        assert_eq!(kind(verify(&handle, SignAlg::Rs256, &wrong)), BAD);
+    }
     for salt in [0, 20, 31, 32, 33, 64] {
         let pss = rsa::Pss::<Sha256>::new_with_salt(salt);
-        let signature = pss
-            .sign(Some(&mut rng), &private, digest.as_bytes())
-            .unwrap();
+        let signature = pss.sign(Some(&mut seeded()), &private, digest).unwrap();
         let good = verify(&handle, SignAlg::Ps256, &signature);
         assert_eq!(good.is_ok(), salt == 32, "salt of {salt}");
     }
@@ -247,8 +286,7 @@ fn row_89_oaep_faults_look_the_same() {
     for block in blocks {
         assert_eq!(kind(decrypt(key(RSA), alg, &raw(&block), none)), FAILED);
     }
-    use rand_core::SeedableRng;
-    let rng = &mut chacha20::ChaCha20Rng::from_seed([7; 32]);
+    let rng = &mut seeded();
     let plain = rsa::Oaep::<Sha256>::new().encrypt(rng, &foreign(), b"text");
     assert_eq!(
         decrypt(key(RSA), alg, &plain.unwrap(), none)
