@@ -1,6 +1,8 @@
 //! draft
 
 pub mod alg;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod encoding;
 mod error;
 pub mod fit;
