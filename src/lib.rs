@@ -16,6 +16,8 @@
 #![cfg_attr(not(test), warn(clippy::string_slice))]
 
 pub mod alg;
+#[doc = include_str!("../DESIGN.md")]
+pub mod design {}
 pub mod encoding;
 mod error;
 pub mod fit;
