@@ -190,9 +190,11 @@ impl Software {
         };
         let blob = self.keys.seal(identity, &payload, &self.rng)?;
         let handle = KeyHandle::new(self.id.clone(), new.id(), new.spec(), public, blob)?;
-        // From the payload and not from the numbers at hand: what is tried is what was
-        // sealed.
-        let key = Opened::from_payload(handle.spec(), handle.public(), &payload)?;
+        // From the blob and not from the numbers at hand: a key that was sealed wrongly is
+        // noticed while it can still be made again.
+        let fault = |_| Error::from(ErrorKind::FaultDetected);
+        let payload = self.unseal(&handle).map_err(fault)?;
+        let key = Opened::from_payload(handle.spec(), handle.public(), &payload).map_err(fault)?;
         self.check_pair(&handle, &key)?;
         self.cache.put(&handle, &Arc::new(key));
         Ok(handle)
