@@ -10,7 +10,8 @@ mod broken;
 mod sign_only;
 
 use strongroom::conformance::{self, CHECKS, Check, Coverage, Fixture, Outcome, Subject};
-use strongroom::{KeyProvider, KeySpec, Software};
+use strongroom::software::Software;
+use strongroom::{KeyProvider, KeySpec};
 
 use broken::{Broken, Fault};
 use sign_only::SignOnly;

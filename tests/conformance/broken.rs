@@ -9,9 +9,10 @@ use strongroom::fit::{
 };
 use strongroom::jwk::SecretJwk;
 use strongroom::provider::{Capabilities, Health, NewKey};
+use strongroom::software::Software;
 use strongroom::{
     Ciphertext, Curve, DecryptParams, EncryptParams, Error, ErrorKind, KeyHandle, KeyProvider,
-    KeySpec, Op, ProviderId, ProviderKeyId, Rule, SecretBytes, SignAlg, Signature, Software,
+    KeySpec, Op, ProviderId, ProviderKeyId, Rule, SecretBytes, SignAlg, Signature,
 };
 
 /// What it does wrong.

@@ -6,9 +6,9 @@ use strongroom::fit::SignRequest;
 use strongroom::provider::{
     Capabilities, Capability, Health, NewKey, Place, not_offered, unsupported,
 };
+use strongroom::software::Software;
 use strongroom::{
     Error, KeyHandle, KeyProvider, KeySpec, Op, ProviderId, ProviderKeyId, SignAlg, Signature,
-    Software,
 };
 
 const SPEC: KeySpec = KeySpec::Rsa { bits: 2048 };
