@@ -1,9 +1,11 @@
 //! Known answers: something for every algorithm, with keys of every family.
 //!
-//! From RFC 7520 (sections 3.4, 4.1, 4.2, 4.4), RFC 6979 (appendix A.2), RFC 3394 and
-//! RFC 5649 (section 4 and 6), SP 800-38A (appendix F.2) and the GCM specification
-//! (McGrew and Viega, test cases 4, 10 and 16). What no document has a value for with
-//! these keys (other hashes, OAEP, padded CBC, secp256k1) was computed with OpenSSL 3.
+//! From RFC 7520 (sections 3.4, 4.1, 4.2, 4.4), RFC 6979 (appendix A.2), RFC 3394 (section
+//! 4), RFC 5649 (section 6), SP 800-38A (appendix F.2) and the GCM specification (McGrew
+//! and Viega, test cases 4, 10 and 16). What no document has a value for with these keys
+//! (RS384, RS512, PS256, PS512, HS384, HS512, RSA encryption, padded CBC, secp256k1) was
+//! computed with OpenSSL; the keys of HS384 and HS512 are the first 48 and all 64 octets
+//! of the one in RFC 7515 appendix A.1.
 //! Messages are text; other octets are in hexadecimal.
 
 use super::keys::{Known, RSA_2048};
