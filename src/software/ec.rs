@@ -66,8 +66,7 @@ impl EcKey {
 
     /// Signs with the nonce of RFC 6979 alone: what its test vectors check. Not for use:
     /// one faulty signature beside a good one of the same digest gives the key away.
-    #[cfg_attr(not(test), allow(dead_code))]
-    pub(crate) fn sign_deterministic(&self, digest: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(super) fn sign_deterministic(&self, digest: &[u8]) -> Result<Vec<u8>, Error> {
         match self {
             EcKey::P256(key) => plain::<_, p256::ecdsa::Signature>(key, digest),
             EcKey::P384(key) => plain::<_, p384::ecdsa::Signature>(key, digest),

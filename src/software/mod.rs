@@ -61,14 +61,14 @@ pub use builder::Builder;
 pub use header::{PassphraseCosts, SealingHeader};
 pub use sealing::SealingKey;
 
-use crate::alg::{Hash, KeySpec, SignAlg};
+use crate::alg::{Curve, Hash, KeySpec, SignAlg};
 use crate::error::{Error, ErrorKind, Rule};
 use crate::fit::{
     Ciphertext, DecryptInPlaceRequest, DecryptRequest, EncryptInPlaceRequest, EncryptRequest,
     Sealed, SignRequest, Signature, UnwrapRequest, VerifyRequest, WrapRequest,
 };
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
-use crate::jwk::{Jwk, OctSecret, PublicKey, SecretJwk, SecretKey};
+use crate::jwk::{EcSecret, Jwk, OctSecret, PublicKey, SecretJwk, SecretKey};
 use crate::provider::{Capabilities, Health, KeyProvider, NewKey, ProviderRng};
 use crate::public;
 use crate::secret::SecretBytes;
@@ -215,6 +215,12 @@ fn check_signature(request: &SignRequest<'_>, signature: &Signature) -> Result<(
     let (key, alg) = (request.key(), request.alg());
     let verify = VerifyRequest::for_digest(key, alg, digest.as_digest(), signature.as_bytes())?;
     public::verify(&verify).map_err(|_| fault())
+}
+
+/// [`ec::EcKey::sign_deterministic`] with the key of this scalar, for the test vectors.
+pub(crate) fn sign_deterministic(curve: Curve, d: &[u8], digest: &[u8]) -> Result<Vec<u8>, Error> {
+    let (_, public) = EcSecret::from_scalar(curve, d)?;
+    ec::EcKey::open(&public, d)?.sign_deterministic(digest)
 }
 
 impl KeyProvider for Software {
