@@ -3,6 +3,7 @@
 
 use crate::alg::Curve;
 use crate::error::Error;
+use crate::jwk::EcSecret;
 
 /// An ECDSA signature with the nonce of RFC 6979 and no randomness: `r || s`, and a low
 /// s on P-256K. The nonce is made with the curve's own hash, whatever made the digest.
@@ -13,5 +14,6 @@ use crate::error::Error;
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) for `d`.
 pub fn sign_deterministic(curve: Curve, d: &[u8], digest: &[u8]) -> Result<Vec<u8>, Error> {
-    crate::software::sign_deterministic(curve, d, digest)
+    let (_, public) = EcSecret::from_scalar(curve, d)?;
+    crate::software::sign_deterministic(&public, d, digest)
 }

@@ -90,11 +90,10 @@ fn exponent(e: &[u8]) -> Result<u64, Error> {
     if e.len() > size_of::<u64>() {
         return Err(Error::invalid("e", Rule::LargeExponent));
     }
-    match e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)) {
+    let e = e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
+    match e {
         ..MIN_EXPONENT => Err(Error::invalid("e", Rule::SmallExponent)),
-        MIN_EXPONENT..=MAX_EXPONENT => {
-            Ok(e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
-        }
+        MIN_EXPONENT..=MAX_EXPONENT => Ok(e),
         _ => Err(Error::invalid("e", Rule::LargeExponent)),
     }
 }
@@ -185,15 +184,6 @@ impl RsaSecret {
             dq: integer::to_bytes(key.dq().ok_or_else(inconsistent)?, width / 2),
             qi: integer::to_bytes(&qi, width / 2),
         })
-    }
-
-    /// The key in the form that computes.
-    pub(crate) fn to_key(&self, public: &RsaPublic) -> Result<rsa::RsaPrivateKey, Error> {
-        let bits = public.bits();
-        let d = private("d", self.d.expose(), bits)?;
-        let p = private("p", self.p.expose(), bits / 2)?;
-        let q = private("q", self.q.expose(), bits / 2)?;
-        assemble(public, &d, &[p, q])
     }
 }
 

@@ -48,9 +48,11 @@ mod key_wrap;
 mod material;
 mod opened;
 mod operations;
+mod passphrase;
 mod random;
 mod rsa;
 mod sealing;
+mod self_test;
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,17 +60,20 @@ use std::sync::Arc;
 use rand_core::TryCryptoRng;
 
 pub use builder::Builder;
-pub use header::{PassphraseCosts, SealingHeader};
+// For the vectors of RFC 6979, through the hooks of `crate::internal`.
+pub(crate) use ec::sign_deterministic;
+pub use header::SealingHeader;
+pub use passphrase::PassphraseCosts;
 pub use sealing::SealingKey;
 
-use crate::alg::{Curve, Hash, KeySpec, SignAlg};
+use crate::alg::{Hash, KeySpec, SignAlg};
 use crate::error::{Error, ErrorKind, Rule};
 use crate::fit::{
     Ciphertext, DecryptInPlaceRequest, DecryptRequest, EncryptInPlaceRequest, EncryptRequest,
     Sealed, SignRequest, Signature, UnwrapRequest, VerifyRequest, WrapRequest,
 };
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
-use crate::jwk::{EcSecret, Jwk, OctSecret, PublicKey, SecretJwk, SecretKey};
+use crate::jwk::{Jwk, OctSecret, PublicKey, SecretJwk, SecretKey};
 use crate::provider::{Capabilities, Health, KeyProvider, NewKey, ProviderRng};
 use crate::public;
 use crate::secret::SecretBytes;
@@ -100,7 +105,7 @@ impl Software {
     /// A backend named `software` whose keys are sealed under this key.
     ///
     /// # Errors
-    /// None today; what [`Builder::build`] may find.
+    /// [`FaultDetected`](ErrorKind::FaultDetected), as [`Builder::build`].
     pub fn new(key: SealingKey) -> Result<Self, Error> {
         Software::builder().sealing_key(key).build()
     }
@@ -184,9 +189,11 @@ impl Software {
         };
         let blob = self.keys.seal(identity, &payload, &self.rng)?;
         let handle = KeyHandle::new(self.id.clone(), new.id(), new.spec(), public, blob)?;
-        // From the payload and not from the numbers at hand: what is tried is what was
-        // sealed.
-        let key = Opened::from_payload(handle.spec(), handle.public(), &payload)?;
+        // From the blob and not from the numbers at hand: a key that was sealed wrongly is
+        // noticed while it can still be made again.
+        let fault = |_| Error::from(ErrorKind::FaultDetected);
+        let payload = self.unseal(&handle).map_err(fault)?;
+        let key = Opened::from_payload(handle.spec(), handle.public(), &payload).map_err(fault)?;
         self.check_pair(&handle, &key)?;
         self.cache.put(&handle, &Arc::new(key));
         Ok(handle)
@@ -215,12 +222,6 @@ fn check_signature(request: &SignRequest<'_>, signature: &Signature) -> Result<(
     let (key, alg) = (request.key(), request.alg());
     let verify = VerifyRequest::for_digest(key, alg, digest.as_digest(), signature.as_bytes())?;
     public::verify(&verify).map_err(|_| fault())
-}
-
-/// [`ec::EcKey::sign_deterministic`] with the key of this scalar, for the test vectors.
-pub(crate) fn sign_deterministic(curve: Curve, d: &[u8], digest: &[u8]) -> Result<Vec<u8>, Error> {
-    let (_, public) = EcSecret::from_scalar(curve, d)?;
-    ec::EcKey::open(&public, d)?.sign_deterministic(digest)
 }
 
 impl KeyProvider for Software {
@@ -283,8 +284,9 @@ impl KeyProvider for Software {
         Ok(None)
     }
 
-    /// Forgets the opened key. The blob is the key: it is destroyed when whoever stores
-    /// the handle drops it, and a copy of the handle kept elsewhere still opens.
+    /// Forgets the opened key, which is erased when its last running operation ends. The
+    /// blob is the key: it is destroyed when whoever stores the handle drops it. A copy of
+    /// the handle that is used afterwards, or in the same moment, opens the key again.
     fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {
         self.check_ours(key)?;
         self.cache.evict(key.id());
