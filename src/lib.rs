@@ -24,6 +24,8 @@ pub mod encoding;
 mod error;
 pub mod fit;
 mod handle;
+#[doc(hidden)]
+pub mod internal;
 pub mod jwk;
 pub mod provider;
 pub mod public;

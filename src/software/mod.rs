@@ -61,7 +61,6 @@ use rand_core::TryCryptoRng;
 
 pub use builder::Builder;
 // For the vectors of RFC 6979, through the hooks of `crate::internal`.
-#[allow(unused_imports)]
 pub(crate) use ec::sign_deterministic;
 pub use header::SealingHeader;
 pub use passphrase::PassphraseCosts;
