@@ -4,6 +4,8 @@ pub mod alg;
 mod error;
 pub mod fit;
 mod handle;
+#[doc(hidden)]
+pub mod internal;
 pub mod jwk;
 pub mod provider;
 pub mod public;
