@@ -1,6 +1,7 @@
 //! draft
 
 pub mod alg;
+pub mod encoding;
 mod error;
 pub mod fit;
 mod handle;

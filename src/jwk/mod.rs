@@ -3,9 +3,9 @@
 //! [`Jwk`] holds public members only; [`SecretJwk`] is another type, so that no
 //! private member is ever written because somebody serialised "a key".
 
-pub(crate) mod base64url;
+mod base64url;
 mod ec;
-pub(crate) mod integer;
+mod integer;
 mod kty;
 mod members;
 mod meta;
@@ -14,6 +14,7 @@ mod primality;
 mod read;
 mod rsa;
 mod secret_jwk;
+mod set;
 mod thumbprint;
 mod write;
 
@@ -28,12 +29,12 @@ pub use meta::Meta;
 pub use oct::OctSecret;
 pub use rsa::{RsaPublic, RsaSecret};
 pub use secret_jwk::{RsaCrt, SecretJwk, SecretKey};
+pub use set::{JwkSet, MAX_SET_KEYS, MAX_SET_LEN, SetEntry};
 pub use thumbprint::Thumbprint;
 pub use write::CurveNames;
 
 pub(crate) use ec::scalar_to_width;
 pub(crate) use primality::is_prime;
-pub(crate) use rsa::RsaMembers;
 
 /// A JWK without private members: a checked public key, or a symmetric key's
 /// description.

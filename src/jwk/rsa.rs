@@ -90,11 +90,10 @@ fn exponent(e: &[u8]) -> Result<u64, Error> {
     if e.len() > size_of::<u64>() {
         return Err(Error::invalid("e", Rule::LargeExponent));
     }
-    match e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)) {
+    let e = e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
+    match e {
         ..MIN_EXPONENT => Err(Error::invalid("e", Rule::SmallExponent)),
-        MIN_EXPONENT..=MAX_EXPONENT => {
-            Ok(e.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
-        }
+        MIN_EXPONENT..=MAX_EXPONENT => Ok(e),
         _ => Err(Error::invalid("e", Rule::LargeExponent)),
     }
 }

@@ -234,7 +234,7 @@ impl<'a> Object<'a> {
 }
 
 /// A JSON string (RFC 8259 section 7) with the fewest escapes.
-pub(super) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
