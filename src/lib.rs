@@ -11,6 +11,7 @@ pub mod jwk;
 pub mod provider;
 pub mod public;
 mod secret;
+pub mod software;
 pub mod store;
 pub mod vault;
 
@@ -20,3 +21,4 @@ pub use fit::{Ciphertext, DecryptParams, EncryptParams, Signature};
 pub use handle::{KeyHandle, ProviderId, ProviderKeyId};
 pub use provider::KeyProvider;
 pub use secret::SecretBytes;
+pub use software::Software;

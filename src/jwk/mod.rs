@@ -23,6 +23,7 @@ use std::fmt;
 use crate::alg::KeySpec;
 use crate::error::Error;
 
+pub(crate) use ec::EcPoint;
 pub use ec::{EcPublic, EcSecret};
 pub use members::{MAX_JWK_LEN, MAX_MEMBERS};
 pub use meta::Meta;

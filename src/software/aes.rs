@@ -1,0 +1,234 @@
+//! AES keys: GCM here, CBC in [`cbc`](super::cbc), key wrap in [`key_wrap`](super::key_wrap).
+//!
+//! The key schedule and GCM's hash key are computed once, when a key is opened. The
+//! three key lengths are three types; [`AesKey`] forgets which.
+
+use aes::cipher::consts::{U12, U16};
+use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser};
+use aes::{Aes128, Aes192, Aes256};
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::aead::inout::InOutBuf;
+use aes_gcm::{AesGcm, KeyInit};
+use zeroize::ZeroizeOnDrop;
+
+use super::{cbc, key_wrap};
+use crate::error::{Error, ErrorKind};
+use crate::fit::{GCM_IV_LEN, GCM_TAG_LEN, Sealed};
+use crate::secret::SecretBytes;
+
+/// The AES block, in bytes.
+pub(super) const BLOCK: usize = 16;
+
+/// An AES key of any length, ready for every mode.
+pub(super) struct AesKey(Box<dyn Modes>);
+
+impl AesKey {
+    /// `None` unless there are 16, 24 or 32 bytes.
+    pub(super) fn new(k: &[u8]) -> Option<Self> {
+        let modes: Box<dyn Modes> = match k.len() {
+            16 => Box::new(Keyed::<Aes128>::new(k)?),
+            24 => Box::new(Keyed::<Aes192>::new(k)?),
+            32 => Box::new(Keyed::<Aes256>::new(k)?),
+            _ => return None,
+        };
+        Some(AesKey(modes))
+    }
+
+    /// GCM (SP 800-38D section 7.1). The IV comes from the backend's generator and is
+    /// never the caller's to choose: one repeated IV gives the authentication key away.
+    pub(super) fn gcm_encrypt(
+        &self,
+        iv: [u8; GCM_IV_LEN],
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<(Vec<u8>, Sealed), Error> {
+        let mut out = vec![0; plaintext.len()];
+        let buffer = InOutBuf::new(plaintext, &mut out).map_err(|_| fault())?;
+        let tag = self.0.gcm_seal(&iv, aad, buffer).ok_or_else(fault)?;
+        Ok((out, Sealed { iv, tag }))
+    }
+
+    /// GCM (SP 800-38D section 7.2): the tag is compared, in constant time, before a
+    /// byte is decrypted, so a failure leaves no plaintext anywhere (CVE-2023-42811).
+    pub(super) fn gcm_decrypt(
+        &self,
+        sealed: &Sealed,
+        aad: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<SecretBytes, Error> {
+        let mut out = SecretBytes::zeroed(ciphertext.len());
+        let buffer = InOutBuf::new(ciphertext, out.expose_mut()).map_err(|_| fault())?;
+        self.0.gcm_open(sealed, aad, buffer).ok_or_else(failed)?;
+        Ok(out)
+    }
+
+    /// Like [`gcm_encrypt`](Self::gcm_encrypt), in the caller's buffer.
+    pub(super) fn gcm_encrypt_in_place(
+        &self,
+        iv: [u8; GCM_IV_LEN],
+        aad: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<Sealed, Error> {
+        let tag = self.0.gcm_seal(&iv, aad, buffer.into()).ok_or_else(fault)?;
+        Ok(Sealed { iv, tag })
+    }
+
+    /// Like [`gcm_decrypt`](Self::gcm_decrypt), in the caller's buffer, which a failure
+    /// leaves as it was.
+    pub(super) fn gcm_decrypt_in_place(
+        &self,
+        sealed: &Sealed,
+        aad: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), Error> {
+        self.0
+            .gcm_open(sealed, aad, buffer.into())
+            .ok_or_else(failed)
+    }
+
+    /// The other modes.
+    pub(super) fn modes(&self) -> &dyn Modes {
+        self.0.as_ref()
+    }
+}
+
+/// The raw modes, for a key of any length.
+pub(super) trait Modes: Send + Sync {
+    /// `None` if the lengths are beyond GCM's (64 GiB; requests end at 1 GiB). The
+    /// buffer is then unchanged.
+    fn gcm_seal(
+        &self,
+        iv: &[u8; GCM_IV_LEN],
+        aad: &[u8],
+        buffer: InOutBuf<'_, '_, u8>,
+    ) -> Option<[u8; GCM_TAG_LEN]>;
+    /// `None` if the tag is another. The buffer is then unchanged.
+    fn gcm_open(&self, sealed: &Sealed, aad: &[u8], buffer: InOutBuf<'_, '_, u8>) -> Option<()>;
+    /// Whole blocks, in place.
+    fn cbc_encrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]);
+    /// Whole blocks, in place.
+    fn cbc_decrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]);
+    /// `W` of SP 800-38F: `first` and whole semiblocks, in place.
+    fn wrap(&self, first: u64, rest: &mut [u8]) -> u64;
+    /// The inverse of [`wrap`](Modes::wrap).
+    fn unwrap(&self, first: u64, rest: &mut [u8]) -> u64;
+}
+
+struct Keyed<C> {
+    cipher: C,
+    gcm: AesGcm<C, U12>,
+}
+
+impl<C> Keyed<C>
+where
+    C: KeyInit + Clone + BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>,
+{
+    fn new(k: &[u8]) -> Option<Self> {
+        let cipher = C::new_from_slice(k).ok()?;
+        let gcm = AesGcm::from(cipher.clone());
+        Some(Keyed { cipher, gcm })
+    }
+}
+
+impl<C> Modes for Keyed<C>
+where
+    C: BlockCipherEncrypt<BlockSize = U16>
+        + BlockCipherDecrypt<BlockSize = U16>
+        + ZeroizeOnDrop
+        + Send
+        + Sync,
+{
+    fn gcm_seal(
+        &self,
+        iv: &[u8; GCM_IV_LEN],
+        aad: &[u8],
+        buffer: InOutBuf<'_, '_, u8>,
+    ) -> Option<[u8; GCM_TAG_LEN]> {
+        let tag = self.gcm.encrypt_inout_detached(iv.into(), aad, buffer);
+        tag.ok().map(Into::into)
+    }
+
+    fn gcm_open(&self, sealed: &Sealed, aad: &[u8], buffer: InOutBuf<'_, '_, u8>) -> Option<()> {
+        let (iv, tag) = ((&sealed.iv).into(), (&sealed.tag).into());
+        self.gcm.decrypt_inout_detached(iv, aad, buffer, tag).ok()
+    }
+
+    fn cbc_encrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
+        cbc::encrypt_blocks(&self.cipher, iv, buffer);
+    }
+
+    fn cbc_decrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
+        cbc::decrypt_blocks(&self.cipher, iv, buffer);
+    }
+
+    fn wrap(&self, first: u64, rest: &mut [u8]) -> u64 {
+        key_wrap::w(&self.cipher, first, rest)
+    }
+
+    fn unwrap(&self, first: u64, rest: &mut [u8]) -> u64 {
+        key_wrap::w_inverse(&self.cipher, first, rest)
+    }
+}
+
+/// Every decryption that fails, whatever failed.
+pub(super) fn failed() -> Error {
+    ErrorKind::DecryptFailed.into()
+}
+
+/// What cannot happen with the lengths that requests have.
+fn fault() -> Error {
+    ErrorKind::FaultDetected.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_tag_leaves_the_buffer_as_it_was() {
+        let key = AesKey::new(&[1; 32]).unwrap();
+        let mut buffer = *b"some content that is longer than a block";
+        let sealed = key
+            .gcm_encrypt_in_place([2; 12], b"aad", &mut buffer)
+            .unwrap();
+        let ciphertext = buffer;
+        for at in 0..GCM_TAG_LEN {
+            let mut wrong = sealed;
+            wrong.tag[at] ^= 0x80;
+            let error = key.gcm_decrypt_in_place(&wrong, b"aad", &mut buffer);
+            assert_eq!(*error.unwrap_err().kind(), ErrorKind::DecryptFailed);
+            assert_eq!(buffer, ciphertext);
+        }
+        key.gcm_decrypt_in_place(&sealed, b"aad", &mut buffer)
+            .unwrap();
+        assert!(buffer.starts_with(b"some content"));
+    }
+
+    #[test]
+    fn other_lengths_are_no_keys() {
+        for len in (0..70).filter(|len| ![16, 24, 32].contains(len)) {
+            assert!(AesKey::new(&vec![1; len]).is_none());
+        }
+    }
+
+    /// SP 800-38D test case 4 of the original submission (McGrew and Viega 2004).
+    #[test]
+    fn a_known_answer() {
+        let key = hex("feffe9928665731c6d6a8f9467308308");
+        let iv = hex("cafebabefacedbaddecaf888").try_into().unwrap();
+        let aad = hex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+        let plaintext = hex(concat!(
+            "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72",
+            "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"
+        ));
+        let key = AesKey::new(&key).unwrap();
+        let (ciphertext, sealed) = key.gcm_encrypt(iv, &aad, &plaintext).unwrap();
+        assert_eq!(ciphertext[..8], hex("42831ec221777424"));
+        assert_eq!(sealed.tag[..], hex("5bc94fbc3221a5db94fae95ae7121a47"));
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        (0..text.len()).step_by(2).map(byte).collect()
+    }
+}

@@ -1,0 +1,126 @@
+//! Putting a [`Software`] together.
+
+use rand_core::TryCryptoRng;
+
+use super::Software;
+use super::cache::Cache;
+use super::capabilities;
+use super::random::Randomness;
+use super::sealing::{SealingKey, SealingKeys};
+use crate::error::{Error, ErrorKind};
+use crate::handle::ProviderId;
+
+/// Room for some sixteen thousand RSA-2048 keys.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// Puts a [`Software`] together; made by [`Software::builder`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    id: Option<ProviderId>,
+    current: Option<SealingKey>,
+    ephemeral: bool,
+    older: Vec<SealingKey>,
+    rng: Randomness,
+    cache_bytes: usize,
+    verify_after_sign: bool,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Builder {
+            id: None,
+            current: None,
+            ephemeral: false,
+            older: Vec::new(),
+            rng: Randomness::system(),
+            cache_bytes: CACHE_BYTES,
+            verify_after_sign: false,
+        }
+    }
+
+    /// The backend's name; `software` unless said otherwise. Sealed keys are bound to it.
+    pub fn id(mut self, id: ProviderId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// The key that new keys are sealed under.
+    pub fn sealing_key(mut self, key: SealingKey) -> Self {
+        self.current = Some(key);
+        self
+    }
+
+    /// A key that keys were sealed under before: it opens and does not seal. Any number.
+    pub fn older_sealing_key(mut self, key: SealingKey) -> Self {
+        self.older.push(key);
+        self
+    }
+
+    /// A sealing key that is drawn when building and kept nowhere: the keys end with
+    /// this value.
+    pub fn ephemeral(mut self) -> Self {
+        self.ephemeral = true;
+        self
+    }
+
+    /// A generator to use in place of the operating system's, behind a lock. It is
+    /// watched for standing still, and asked for a 32-byte seed where much is needed.
+    ///
+    /// After a fork the copy of a generator that lives in the process repeats the
+    /// original's output: seed it anew in the child, or leave this to the system's.
+    pub fn rng(mut self, rng: impl TryCryptoRng + Send + 'static) -> Self {
+        self.rng = Randomness::own(rng);
+        self
+    }
+
+    /// About how many bytes of opened keys to keep; 64 MiB unless said otherwise. With 0
+    /// every operation opens its key anew and erases it, at the price of time.
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Verifies each ECDSA signature before it leaves; off unless said otherwise.
+    ///
+    /// A fault in a *deterministic* signature gives the key away beside a good one of the
+    /// same digest. Ours are hedged: a faulty one has a nonce of its own and is merely
+    /// wrong, so this only saves the caller from it, and costs more than signing. RSA
+    /// results are always checked: there one fault is enough.
+    pub fn verify_after_sign(mut self, verify: bool) -> Self {
+        self.verify_after_sign = verify;
+        self
+    }
+
+    /// # Errors
+    /// [`Misconfigured`](ErrorKind::Misconfigured) without a sealing key, or with one
+    /// that is also ephemeral; [`Randomness`](ErrorKind::Randomness).
+    pub fn build(self) -> Result<Software, Error> {
+        let misconfigured = |rule| Err(ErrorKind::Misconfigured { rule }.into());
+        let current = match (self.current, self.ephemeral) {
+            (Some(key), false) => key,
+            (None, true) => SealingKey::drawn(&self.rng)?,
+            (None, false) => {
+                return misconfigured("give a sealing key, or ask for an ephemeral one");
+            }
+            (Some(_), true) => {
+                return misconfigured("a sealing key that is given is not ephemeral");
+            }
+        };
+        let id = match self.id {
+            Some(id) => id,
+            None => ProviderId::new(Software::DEFAULT_ID)?,
+        };
+        Ok(Software {
+            id,
+            keys: SealingKeys {
+                current,
+                older: self.older,
+            },
+            rng: self.rng,
+            cache: Cache::new(self.cache_bytes),
+            verify_after_sign: self.verify_after_sign,
+            capabilities: capabilities::table(self.ephemeral).into(),
+        })
+    }
+}

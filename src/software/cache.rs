@@ -1,0 +1,248 @@
+//! Opened keys, kept by id, so that a key is unsealed and precomputed once and not per
+//! operation.
+//!
+//! An id is a name and no proof: a hit counts only if the handle presented is the one
+//! that was opened, to the last byte. Otherwise someone who knows an id could use the
+//! key behind it with a blob he made up, or with a public half of his own.
+//!
+//! The bound is in bytes. When it is passed, the keys used longest ago go, an eighth of
+//! the bound at a time, so that the scan for them is paid for by many insertions. Time is
+//! the number of insertions so far: a hit writes only when that has changed, and most
+//! often only reads.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::opened::Opened;
+use crate::handle::{KeyHandle, ProviderKeyId};
+
+/// What an entry takes besides key and blob.
+const OVERHEAD: usize = 256;
+
+pub(super) struct Cache {
+    max_bytes: usize,
+    now: AtomicU64,
+    inner: RwLock<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    bytes: usize,
+    entries: HashMap<ProviderKeyId, Entry>,
+}
+
+struct Entry {
+    handle: KeyHandle,
+    key: Arc<Opened>,
+    bytes: usize,
+    used: AtomicU64,
+}
+
+impl Cache {
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Cache {
+            max_bytes,
+            now: AtomicU64::new(0),
+            inner: RwLock::default(),
+        }
+    }
+
+    pub(super) fn get(&self, handle: &KeyHandle) -> Option<Arc<Opened>> {
+        let inner = self.read();
+        let entry = inner.entries.get(&handle.id())?;
+        if !same(&entry.handle, handle) {
+            return None;
+        }
+        let now = self.now.load(Ordering::Relaxed);
+        if entry.used.load(Ordering::Relaxed) != now {
+            entry.used.store(now, Ordering::Relaxed);
+        }
+        Some(Arc::clone(&entry.key))
+    }
+
+    /// Keeps a key that has just been opened, in place of an older one of the same id.
+    pub(super) fn put(&self, handle: &KeyHandle, key: &Arc<Opened>) {
+        let bytes = OVERHEAD + handle.blob().len() + key.weight(handle.spec());
+        if bytes > self.max_bytes {
+            return;
+        }
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        let entry = Entry {
+            handle: handle.clone(),
+            key: Arc::clone(key),
+            bytes,
+            used: AtomicU64::new(now),
+        };
+        let gone = self.write().put(entry, self.max_bytes);
+        // The lock is free again: erasing keys is not done under it.
+        drop(gone);
+    }
+
+    pub(super) fn evict(&self, id: ProviderKeyId) {
+        let gone = self.write().remove(id);
+        drop(gone);
+    }
+
+    /// A panic under the lock cannot leave it half-changed: nothing under it panics, and
+    /// an entry is judged by its own content.
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.read().bytes
+    }
+
+    #[cfg(test)]
+    pub(super) fn holds(&self, id: ProviderKeyId) -> bool {
+        self.read().entries.contains_key(&id)
+    }
+}
+
+impl Inner {
+    /// Returns what had to go.
+    fn put(&mut self, entry: Entry, max_bytes: usize) -> Vec<Entry> {
+        let mut gone: Vec<_> = self.remove(entry.handle.id()).into_iter().collect();
+        if self.bytes + entry.bytes > max_bytes {
+            let room = max_bytes.saturating_sub(max_bytes / 8);
+            let target = room.saturating_sub(entry.bytes);
+            self.shrink(target, &mut gone);
+        }
+        self.bytes += entry.bytes;
+        self.entries.insert(entry.handle.id(), entry);
+        gone
+    }
+
+    fn shrink(&mut self, target: usize, gone: &mut Vec<Entry>) {
+        let mut by_age: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(id, entry)| (entry.used.load(Ordering::Relaxed), *id))
+            .collect();
+        by_age.sort_unstable();
+        for (_, id) in by_age {
+            if self.bytes <= target {
+                return;
+            }
+            gone.extend(self.remove(id));
+        }
+    }
+
+    fn remove(&mut self, id: ProviderKeyId) -> Option<Entry> {
+        let entry = self.entries.remove(&id)?;
+        self.bytes -= entry.bytes;
+        Some(entry)
+    }
+}
+
+/// Whether two handles are the same one. Clones share their blob, which is quick to see:
+/// as long as the cached handle lives, no other blob can be at its address.
+fn same(cached: &KeyHandle, presented: &KeyHandle) -> bool {
+    let (a, b) = (cached.blob(), presented.blob());
+    (std::ptr::eq(a, b) && !a.is_empty()) || cached == presented
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.read();
+        write!(
+            f,
+            "Cache({} keys, {} of {} bytes)",
+            inner.entries.len(),
+            inner.bytes,
+            self.max_bytes
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hmac::MacKey;
+    use super::*;
+    use crate::alg::KeySpec;
+    use crate::handle::ProviderId;
+
+    fn handle(id: u8, blob: &[u8]) -> KeyHandle {
+        let id = ProviderKeyId::from_bytes([id; 16]);
+        let here = ProviderId::new("here").unwrap();
+        KeyHandle::new(here, id, KeySpec::Hmac { bits: 256 }, None, blob.into()).unwrap()
+    }
+
+    fn key() -> Arc<Opened> {
+        Arc::new(Opened::Hmac(MacKey::new(&[1; 32]).unwrap()))
+    }
+
+    fn one() -> usize {
+        OVERHEAD + 4 + key().weight(KeySpec::Hmac { bits: 256 })
+    }
+
+    #[test]
+    fn a_hit_needs_the_handle_that_was_opened() {
+        let cache = Cache::new(1 << 20);
+        cache.put(&handle(1, b"blob"), &key());
+        assert!(cache.get(&handle(1, b"blob")).is_some());
+        assert!(cache.get(&handle(1, b"blub")).is_none());
+        assert!(cache.get(&handle(1, b"")).is_none());
+        assert!(cache.get(&handle(2, b"blob")).is_none());
+    }
+
+    #[test]
+    fn the_bound_holds_and_the_oldest_go_first() {
+        let cache = Cache::new(16 * one());
+        for id in 0..16 {
+            cache.put(&handle(id, b"blob"), &key());
+        }
+        assert_eq!(cache.bytes(), 16 * one());
+        assert!(cache.get(&handle(0, b"blob")).is_some());
+        for id in 16..18 {
+            cache.put(&handle(id, b"blob"), &key());
+            assert!(cache.bytes() <= 16 * one());
+        }
+        assert!(
+            cache.get(&handle(0, b"blob")).is_some(),
+            "used a moment ago"
+        );
+        assert!(cache.get(&handle(1, b"blob")).is_none(), "the oldest");
+        assert!(cache.get(&handle(17, b"blob")).is_some(), "the newest");
+    }
+
+    #[test]
+    fn replacing_and_evicting_keep_count() {
+        let cache = Cache::new(1 << 20);
+        cache.put(&handle(1, b"blob"), &key());
+        cache.put(&handle(1, b"blub"), &key());
+        assert_eq!(cache.bytes(), one());
+        assert!(cache.get(&handle(1, b"blob")).is_none());
+        cache.evict(ProviderKeyId::from_bytes([1; 16]));
+        cache.evict(ProviderKeyId::from_bytes([1; 16]));
+        assert_eq!(cache.bytes(), 0);
+    }
+
+    #[test]
+    fn no_room_keeps_nothing() {
+        for max in [0, one() - 1] {
+            let cache = Cache::new(max);
+            cache.put(&handle(1, b"blob"), &key());
+            assert_eq!(cache.bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn an_evicted_key_is_dropped() {
+        let cache = Cache::new(1 << 20);
+        let key = key();
+        cache.put(&handle(1, b"blob"), &key);
+        let weak = Arc::downgrade(&key);
+        drop(key);
+        assert!(weak.upgrade().is_some());
+        cache.evict(ProviderKeyId::from_bytes([1; 16]));
+        assert!(weak.upgrade().is_none());
+    }
+}

@@ -1,0 +1,354 @@
+//! Keys in software: the backend that needs nothing but a place for its handles.
+//!
+//! [`Software`] keeps no keys. Its handles do: a handle's blob is the private key,
+//! sealed under a [`SealingKey`] and bound to everything else the handle says. Whoever
+//! stores the handle stores the key, a backup of the record is a backup of the key, and
+//! a key is destroyed when the last copy of its blob is.
+//!
+//! ```
+//! use strongroom::fit::{SignRequest, VerifyRequest};
+//! use strongroom::provider::{KeyProvider, NewKey};
+//! use strongroom::software::Software;
+//! use strongroom::{Curve, KeySpec, ProviderKeyId, SignAlg};
+//!
+//! let software = Software::ephemeral()?;
+//! let id = ProviderKeyId::from_bytes(*b"chosen by caller");
+//! let key = software.generate(&NewKey::new(id, KeySpec::Ec(Curve::P256))?)?;
+//!
+//! let signature = software.sign(&SignRequest::for_message(&key, SignAlg::Es256, b"hello")?)?;
+//! let signature = signature.as_bytes();
+//! software.verify(&VerifyRequest::for_message(&key, SignAlg::Es256, b"hello", signature)?)?;
+//! # Ok::<(), strongroom::Error>(())
+//! ```
+//!
+//! # What protects a key
+//! * *At rest*: an AEAD that commits to its key, with provider, id, kind and public half
+//!   as associated data (the form is written down in `sealing.rs`).
+//! * *In memory*: opened keys are kept in a bounded cache, are found only with the very
+//!   handle that was opened, and are erased when they leave it.
+//! * *In use*: blinded RSA with every result checked, hedged ECDSA nonces, GCM IVs that no
+//!   caller can choose, a watched random generator.
+//!
+//! # What is erased, and what is not
+//! Payloads, seeds, scalars, AES round keys and MAC states are erased by this crate or by
+//! the one that holds them. Not erased, because their types offer no way: copies that
+//! the compiler leaves on the stack (of AES keys above all), and in the heap the
+//! temporaries of RSA and a copy of the prime `p` beside each opened RSA key. A program
+//! that must not leave them sets a zeroing global allocator; a library cannot.
+
+mod aes;
+mod builder;
+mod cache;
+mod capabilities;
+mod cbc;
+mod ec;
+mod header;
+mod hmac;
+mod key_wrap;
+mod material;
+mod opened;
+mod operations;
+mod random;
+mod rsa;
+mod sealing;
+
+use std::fmt;
+use std::sync::Arc;
+
+use rand_core::TryCryptoRng;
+
+pub use builder::Builder;
+pub use header::{PassphraseCosts, SealingHeader};
+pub use sealing::SealingKey;
+
+use crate::alg::{Hash, KeySpec, SignAlg};
+use crate::error::{Error, ErrorKind, Rule};
+use crate::fit::{
+    Ciphertext, DecryptInPlaceRequest, DecryptRequest, EncryptInPlaceRequest, EncryptRequest,
+    Sealed, SignRequest, Signature, UnwrapRequest, VerifyRequest, WrapRequest,
+};
+use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
+use crate::jwk::{Jwk, OctSecret, PublicKey, SecretJwk, SecretKey};
+use crate::provider::{Capabilities, Health, KeyProvider, NewKey, ProviderRng};
+use crate::public;
+use crate::secret::SecretBytes;
+
+use cache::Cache;
+use opened::Opened;
+use random::Randomness;
+use sealing::{Identity, SealingKeys};
+
+/// Keys in software. See the [module](self).
+pub struct Software {
+    id: ProviderId,
+    keys: SealingKeys,
+    rng: Randomness,
+    cache: Cache,
+    verify_after_sign: bool,
+    capabilities: Arc<Capabilities>,
+}
+
+impl Software {
+    /// The backend's name unless another is given.
+    pub const DEFAULT_ID: &'static str = "software";
+
+    /// Everything that can be chosen.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A backend named `software` whose keys are sealed under this key.
+    ///
+    /// # Errors
+    /// None today; what [`Builder::build`] may find.
+    pub fn new(key: SealingKey) -> Result<Self, Error> {
+        Software::builder().sealing_key(key).build()
+    }
+
+    /// The same, with a generator in place of the operating system's.
+    ///
+    /// # Errors
+    /// As [`Software::new`].
+    pub fn with_rng(
+        key: SealingKey,
+        rng: impl TryCryptoRng + Send + 'static,
+    ) -> Result<Self, Error> {
+        Software::builder().sealing_key(key).rng(rng).build()
+    }
+
+    /// A backend named `software` with a random sealing key: its keys end with it. Its
+    /// [capabilities](Capabilities::is_ephemeral) say so, and a vault with a durable
+    /// store refuses it.
+    ///
+    /// # Errors
+    /// [`Randomness`](ErrorKind::Randomness).
+    pub fn ephemeral() -> Result<Self, Error> {
+        Software::builder().ephemeral().build()
+    }
+
+    /// The same key, sealed under the current sealing key: id, kind and public half stay.
+    /// A handle that is sealed under it already comes back as it is. Once every handle
+    /// has been through here, an older sealing key can be forgotten.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) for a blob that does not open,
+    /// [`NotFound`](ErrorKind::NotFound) for a handle of another backend,
+    /// [`Randomness`](ErrorKind::Randomness).
+    pub fn reseal(&self, key: &KeyHandle) -> Result<KeyHandle, Error> {
+        let payload = self.unseal(key)?;
+        if self.keys.is_current(key.blob()) {
+            return Ok(key.clone());
+        }
+        let blob = self.keys.seal(Identity::of(key), &payload, &self.rng)?;
+        let public = key.public().cloned();
+        KeyHandle::new(self.id.clone(), key.id(), key.spec(), public, blob)
+    }
+
+    /// The opened key behind a handle, from the cache or from its blob.
+    fn open(&self, handle: &KeyHandle) -> Result<Arc<Opened>, Error> {
+        if let Some(key) = self.cache.get(handle) {
+            return Ok(key);
+        }
+        let payload = self.unseal(handle)?;
+        let key = Opened::from_payload(handle.spec(), handle.public(), &payload)?;
+        let key = Arc::new(key);
+        self.cache.put(handle, &key);
+        Ok(key)
+    }
+
+    fn unseal(&self, handle: &KeyHandle) -> Result<SecretBytes, Error> {
+        self.check_ours(handle)?;
+        self.keys.open(Identity::of(handle), handle.blob())
+    }
+
+    fn check_ours(&self, handle: &KeyHandle) -> Result<(), Error> {
+        if *handle.provider() == self.id {
+            return Ok(());
+        }
+        Err(ErrorKind::NotFound.into())
+    }
+
+    /// Seals a key that was made or taken over, and tries it before anyone relies on it.
+    fn adopt(
+        &self,
+        new: &NewKey,
+        secret: &SecretKey,
+        public: Option<Jwk>,
+    ) -> Result<KeyHandle, Error> {
+        let payload = material::encode(secret);
+        let identity = Identity {
+            provider: &self.id,
+            id: new.id(),
+            spec: new.spec(),
+            public: public.as_ref(),
+        };
+        let blob = self.keys.seal(identity, &payload, &self.rng)?;
+        let handle = KeyHandle::new(self.id.clone(), new.id(), new.spec(), public, blob)?;
+        // From the payload and not from the numbers at hand: what is tried is what was
+        // sealed.
+        let key = Opened::from_payload(handle.spec(), handle.public(), &payload)?;
+        self.check_pair(&handle, &key)?;
+        self.cache.put(&handle, &Arc::new(key));
+        Ok(handle)
+    }
+
+    /// The pairwise consistency test (FIPS 140-3 IG 10.3.A): what the private half signs,
+    /// the public half verifies.
+    fn check_pair(&self, handle: &KeyHandle, key: &Opened) -> Result<(), Error> {
+        let fitting = SignAlg::ALL.iter().find(|alg| alg.fits(handle.spec()));
+        let (Some(alg), false) = (fitting, handle.spec().is_symmetric()) else {
+            return Ok(());
+        };
+        let digest = Hash::hash(alg.row().hash, b"pairwise consistency test");
+        let request = SignRequest::for_digest(handle, *alg, digest.as_digest())?;
+        let signature = operations::sign(key, &request, &mut ProviderRng::new(self))?;
+        check_signature(&request, &signature)
+    }
+}
+
+/// Verifies a signature of our own; a bad one is a fault and is not let out.
+fn check_signature(request: &SignRequest<'_>, signature: &Signature) -> Result<(), Error> {
+    let fault = || Error::from(ErrorKind::FaultDetected);
+    let crate::fit::SignData::Digest(digest) = request.data() else {
+        return Err(fault());
+    };
+    let (key, alg) = (request.key(), request.alg());
+    let verify = VerifyRequest::for_digest(key, alg, digest.as_digest(), signature.as_bytes())?;
+    public::verify(&verify).map_err(|_| fault())
+}
+
+impl KeyProvider for Software {
+    fn id(&self) -> &ProviderId {
+        &self.id
+    }
+
+    fn capabilities(&self) -> Arc<Capabilities> {
+        Arc::clone(&self.capabilities)
+    }
+
+    fn generate(&self, new: &NewKey) -> Result<KeyHandle, Error> {
+        let (secret, public) = match new.spec() {
+            KeySpec::Rsa { bits } => {
+                let (secret, public) = rsa::generate(bits, &mut ProviderRng::new(self))?;
+                (SecretKey::Rsa(secret), Some(PublicKey::Rsa(public)))
+            }
+            KeySpec::Ec(curve) => {
+                let (secret, public) = ec::generate(curve, &self.rng)?;
+                (SecretKey::Ec(secret), Some(PublicKey::Ec(public)))
+            }
+            spec @ (KeySpec::Aes { .. } | KeySpec::Hmac { .. }) => {
+                let mut k = SecretBytes::zeroed(spec.byte_len());
+                self.rng.fill(k.expose_mut())?;
+                (SecretKey::Oct(OctSecret::from_bytes(k.expose())?), None)
+            }
+        };
+        self.adopt(new, &secret, public.map(Jwk::new))
+    }
+
+    fn import(&self, key: &SecretJwk, new: &NewKey) -> Result<KeyHandle, Error> {
+        let public = match (new.spec(), key.public().key()) {
+            // A symmetric JWK does not tell what it is for; the size must agree.
+            (KeySpec::Aes { bits } | KeySpec::Hmac { bits }, PublicKey::Oct(Some(size))) => {
+                if bits != *size {
+                    return Err(Error::invalid("key_size", Rule::Inconsistent));
+                }
+                None
+            }
+            (KeySpec::Rsa { bits }, PublicKey::Rsa(public)) => {
+                if bits != public.bits() {
+                    return Err(Error::invalid("key_size", Rule::Inconsistent));
+                }
+                Some(key.public().key())
+            }
+            (KeySpec::Ec(curve), PublicKey::Ec(public)) => {
+                if curve != public.curve() {
+                    return Err(Error::invalid("crv", Rule::Inconsistent));
+                }
+                Some(key.public().key())
+            }
+            _ => return Err(Error::invalid("kty", Rule::Inconsistent)),
+        };
+        self.adopt(new, key.secret(), public.cloned().map(Jwk::new))
+    }
+
+    /// Always `None`: this backend keeps nothing. A key whose handle was not stored is
+    /// gone, and one whose handle was is there.
+    fn find(&self, _: &ProviderKeyId) -> Result<Option<KeyHandle>, Error> {
+        Ok(None)
+    }
+
+    /// Forgets the opened key. The blob is the key: it is destroyed when whoever stores
+    /// the handle drops it, and a copy of the handle kept elsewhere still opens.
+    fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {
+        self.check_ours(key)?;
+        self.cache.evict(key.id());
+        Ok(())
+    }
+
+    fn sign(&self, request: &SignRequest<'_>) -> Result<Signature, Error> {
+        let key = self.open(request.key())?;
+        let signature = operations::sign(&key, request, &mut ProviderRng::new(self))?;
+        if self.verify_after_sign && matches!(*key, Opened::Ec(_)) {
+            check_signature(request, &signature)?;
+        }
+        Ok(signature)
+    }
+
+    fn decrypt(&self, request: &DecryptRequest<'_>) -> Result<SecretBytes, Error> {
+        let key = self.open(request.key())?;
+        operations::decrypt(&key, request, &mut ProviderRng::new(self))
+    }
+
+    fn unwrap_key(&self, request: &UnwrapRequest<'_>) -> Result<SecretBytes, Error> {
+        let key = self.open(request.key())?;
+        operations::unwrap_key(&key, request, &mut ProviderRng::new(self))
+    }
+
+    fn encrypt(&self, request: &EncryptRequest<'_>) -> Result<Ciphertext, Error> {
+        if !request.key().spec().is_symmetric() {
+            return public::encrypt(request, &mut ProviderRng::new(self));
+        }
+        let key = self.open(request.key())?;
+        operations::encrypt(&key, request, &self.rng)
+    }
+
+    fn wrap_key(&self, request: &WrapRequest<'_>) -> Result<Vec<u8>, Error> {
+        if !request.key().spec().is_symmetric() {
+            return public::wrap_key(request, &mut ProviderRng::new(self));
+        }
+        let key = self.open(request.key())?;
+        operations::wrap_key(&key, request)
+    }
+
+    fn encrypt_in_place(&self, request: &mut EncryptInPlaceRequest<'_>) -> Result<Sealed, Error> {
+        let key = self.open(request.key())?;
+        operations::encrypt_in_place(&key, request, &self.rng)
+    }
+
+    fn decrypt_in_place(&self, request: &mut DecryptInPlaceRequest<'_>) -> Result<(), Error> {
+        let key = self.open(request.key())?;
+        operations::decrypt_in_place(&key, request)
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        self.rng.fill(out)
+    }
+
+    fn health(&self) -> Health {
+        Health::Up
+    }
+}
+
+impl fmt::Debug for Software {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Software")
+            .field("id", &self.id)
+            .field("keys", &self.keys)
+            .field("rng", &self.rng)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! An opened key: parsed, checked and precomputed, ready for its operations.
+
+use std::fmt;
+
+use super::aes::AesKey;
+use super::ec::EcKey;
+use super::hmac::MacKey;
+use super::material;
+use super::rsa::RsaKey;
+use super::sealing::corrupt;
+use crate::alg::KeySpec;
+use crate::error::Error;
+use crate::jwk::{Jwk, PublicKey};
+use crate::secret::SecretBytes;
+
+pub(super) enum Opened {
+    Rsa(RsaKey),
+    Ec(EcKey),
+    /// AES keys compute MACs too, where they are long enough.
+    Aes(AesKey, MacKey),
+    Hmac(MacKey),
+}
+
+impl Opened {
+    /// Reads a payload as the key that its handle says it is. A payload that is not one
+    /// was written by someone who holds the sealing key, or by an earlier mistake.
+    pub(super) fn from_payload(
+        spec: KeySpec,
+        public: Option<&Jwk>,
+        payload: &SecretBytes,
+    ) -> Result<Self, Error> {
+        let numbers = material::numbers(payload)?;
+        match (spec, public.map(Jwk::key)) {
+            (KeySpec::Rsa { .. }, Some(PublicKey::Rsa(public))) => {
+                RsaKey::open(public, numbers).map(Opened::Rsa)
+            }
+            (KeySpec::Ec(curve), Some(PublicKey::Ec(public))) => {
+                // The curve crates would take shorter scalars and fill them up.
+                if numbers.len() != curve.field_len() {
+                    return Err(corrupt());
+                }
+                EcKey::open(public, numbers).map(Opened::Ec)
+            }
+            (KeySpec::Aes { .. }, None) if numbers.len() == spec.byte_len() => {
+                let keys = AesKey::new(numbers).zip(MacKey::new(numbers));
+                keys.map(|(aes, mac)| Opened::Aes(aes, mac))
+                    .ok_or_else(corrupt)
+            }
+            (KeySpec::Hmac { .. }, None) if numbers.len() == spec.byte_len() => {
+                MacKey::new(numbers).map(Opened::Hmac).ok_or_else(corrupt)
+            }
+            _ => Err(corrupt()),
+        }
+    }
+
+    /// About how many bytes of memory it takes: the bound of a cache need not be exact.
+    pub(super) fn weight(&self, spec: KeySpec) -> usize {
+        let behind = match self {
+            // Some 14 numbers as wide as the modulus, most of them Montgomery parameters.
+            Opened::Rsa(_) => 14 * spec.byte_len(),
+            // Two key schedules for both directions, in the portable form.
+            Opened::Aes(..) => 4096,
+            Opened::Ec(_) | Opened::Hmac(_) => 0,
+        };
+        size_of::<Opened>() + behind
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opened")
+    }
+}

@@ -1,0 +1,176 @@
+//! The backend's randomness: the operating system's, or an embedder's generator; watched.
+//!
+//! A generator that sticks gives GCM the same IV twice, which gives the authentication
+//! key away, and it did happen (a dead hardware source behind a driver that reads
+//! zeros). So each draw is compared with the one before (the continuous test that
+//! FIPS 140-2 section 4.9.2 asked for). It catches a dead generator, not a bad one.
+//!
+//! Nothing is kept in the process but the last eight bytes, to be compared: after a
+//! fork both sides ask the system again and get different bytes.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rand_core::TryCryptoRng;
+use zeroize::Zeroize;
+
+use crate::error::{Error, ErrorKind};
+
+/// Draws of this many bytes or more take part in the repetition test. Shorter ones
+/// repeat by chance.
+const WATCHED: usize = 8;
+
+/// Draws of this many bytes or more are never all zero by chance.
+const NEVER_ZERO: usize = 16;
+
+/// An embedder's generator, its error type forgotten.
+type Fill = dyn FnMut(&mut [u8]) -> Result<(), ErrorKind> + Send;
+
+pub(super) struct Randomness {
+    source: Source,
+    /// The first eight bytes of the last watched draw. Starting at zero makes a draw of
+    /// zeros a repetition from the first one on.
+    last: AtomicU64,
+}
+
+enum Source {
+    /// No lock: the kernel serves all threads at once.
+    System,
+    Own(Mutex<Box<Fill>>),
+}
+
+impl Randomness {
+    pub(super) fn system() -> Self {
+        Randomness {
+            source: Source::System,
+            last: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn own(mut rng: impl TryCryptoRng + Send + 'static) -> Self {
+        let fill: Box<Fill> =
+            Box::new(move |out| rng.try_fill_bytes(out).map_err(|_| ErrorKind::Randomness));
+        Randomness {
+            source: Source::Own(Mutex::new(fill)),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    /// Fills a buffer; after an error it holds zeros.
+    pub(super) fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
+        let drawn = self.draw(out).and_then(|()| self.watch(out));
+        drawn.map_err(|kind| {
+            out.zeroize();
+            kind.into()
+        })
+    }
+
+    fn draw(&self, out: &mut [u8]) -> Result<(), ErrorKind> {
+        match &self.source {
+            Source::System => getrandom::fill(out).map_err(|_| ErrorKind::Randomness),
+            // A generator that panicked in the middle of a draw is in a state that
+            // nobody knows: the poisoned lock refuses it from then on.
+            Source::Own(fill) => fill.lock().map_err(|_| ErrorKind::Randomness)?(out),
+        }
+    }
+
+    fn watch(&self, out: &[u8]) -> Result<(), ErrorKind> {
+        if out.len() >= NEVER_ZERO && out.iter().all(|byte| *byte == 0) {
+            return Err(ErrorKind::Randomness);
+        }
+        let Some(first) = out.first_chunk::<WATCHED>() else {
+            return Ok(());
+        };
+        let first = u64::from_ne_bytes(*first);
+        if self.last.swap(first, Ordering::Relaxed) == first {
+            return Err(ErrorKind::Randomness);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Randomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.source {
+            Source::System => "system",
+            Source::Own(_) => "own",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+
+    use rand_core::TryRng;
+
+    use super::*;
+
+    /// A generator that does what a closure says.
+    struct Scripted<F>(F);
+
+    impl<F: FnMut(&mut [u8])> TryRng for Scripted<F> {
+        type Error = Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            Ok(0)
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            Ok(0)
+        }
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+            (self.0)(out);
+            Ok(())
+        }
+    }
+
+    impl<F: FnMut(&mut [u8])> TryCryptoRng for Scripted<F> {}
+
+    #[test]
+    fn zeros_are_refused_from_the_first_draw() {
+        let zeros = Randomness::own(Scripted(|out: &mut [u8]| out.fill(0)));
+        for len in [8, 12, 16, 32] {
+            let error = zeros.fill(&mut vec![1; len]).unwrap_err();
+            assert_eq!(*error.kind(), ErrorKind::Randomness);
+        }
+    }
+
+    #[test]
+    fn a_repetition_is_refused_and_leaves_nothing() {
+        let stuck = Randomness::own(Scripted(|out: &mut [u8]| out.fill(0xA5)));
+        assert!(stuck.fill(&mut [0; 12]).is_ok());
+        let mut out = [7; 32];
+        assert!(stuck.fill(&mut out).is_err());
+        assert_eq!(out, [0; 32]);
+    }
+
+    #[test]
+    fn a_generator_that_panicked_is_not_used_again() {
+        let mut calls = 0;
+        let breaks = Randomness::own(Scripted(move |out: &mut [u8]| {
+            calls += 1;
+            assert!(calls != 1, "broken");
+            out.fill(calls);
+        }));
+        let first = catch_unwind(AssertUnwindSafe(|| breaks.fill(&mut [0; 12])));
+        assert!(first.is_err());
+        let error = breaks.fill(&mut [0; 12]).unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Randomness);
+    }
+
+    #[test]
+    fn the_system_serves_many_threads() {
+        let system = Randomness::system();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for len in [0, 1, 7, 8, 12, 32] {
+                        system.fill(&mut vec![0; len]).unwrap();
+                    }
+                });
+            }
+        });
+    }
+}
