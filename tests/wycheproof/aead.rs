@@ -19,7 +19,10 @@ fn gcm() {
 
 fn check(name: &'static str, tally: &mut Tally) {
     let bench = Bench::new();
-    for group in TestSet::load(name.parse().expect("a name")).expect("a file").test_groups {
+    for group in TestSet::load(name.parse().expect("a name"))
+        .expect("a file")
+        .test_groups
+    {
         for test in &group.tests {
             tally.count(test.tc_id, decide(&bench, &group, test));
         }
@@ -63,7 +66,11 @@ fn decide(bench: &Bench, group: &TestGroup, test: &Test) -> Decided {
         same("the buffer", &buffer, &test.ct)?;
         return Ok(Verdict::Refused);
     }
-    same("decrypt", works(opened, "decrypt")?.value.expose(), &test.pt)?;
+    same(
+        "decrypt",
+        works(opened, "decrypt")?.value.expose(),
+        &test.pt,
+    )?;
     works(in_place, "in place")?;
     same("in place", &buffer, &test.pt)?;
     // A tag cut short is refused before anything is compared.

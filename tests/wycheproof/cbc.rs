@@ -16,7 +16,10 @@ fn cbc_pad() {
 
 fn check(name: &'static str, tally: &mut Tally) {
     let bench = Bench::new();
-    for group in TestSet::load(name.parse().expect("a name")).expect("a file").test_groups {
+    for group in TestSet::load(name.parse().expect("a name"))
+        .expect("a file")
+        .test_groups
+    {
         for test in &group.tests {
             tally.count(test.tc_id, decide(&bench, &group, test));
         }
@@ -44,7 +47,11 @@ fn decide(bench: &Bench, group: &TestGroup, test: &Test) -> Decided {
     if !test.flags.contains(&TestFlag::Pseudorandom) {
         return Err("valid, and of a kind that nobody looked at".into());
     }
-    same("decrypt", works(opened, "decrypt")?.value.expose(), &test.pt)?;
+    same(
+        "decrypt",
+        works(opened, "decrypt")?.value.expose(),
+        &test.pt,
+    )?;
     let iv = EncryptParams::none().with_iv(&test.nonce);
     let sealed = works(key.encrypt(padded, &test.pt, iv), "encrypt")?.value;
     same("encrypt", sealed.as_bytes(), &test.ct)?;
@@ -53,7 +60,10 @@ fn decide(bench: &Bench, group: &TestGroup, test: &Test) -> Decided {
     // the plaintext give the same blocks of ciphertext.
     let whole = test.pt.len() / 16 * 16;
     if whole > 0 {
-        let sealed = works(key.encrypt(zero_filled, &test.pt[..whole], iv), "zero-filled")?;
+        let sealed = works(
+            key.encrypt(zero_filled, &test.pt[..whole], iv),
+            "zero-filled",
+        )?;
         same("zero-filled", sealed.value.as_bytes(), &test.ct[..whole])?;
     }
     Ok(Verdict::Accepted)

@@ -27,7 +27,10 @@ fn kwp() {
 
 fn check(name: &'static str, tally: &mut Tally, decide: impl Fn(&Key, usize, &Test) -> Decided) {
     let bench = Bench::new();
-    for group in TestSet::load(name.parse().expect("a name")).expect("a file").test_groups {
+    for group in TestSet::load(name.parse().expect("a name"))
+        .expect("a file")
+        .test_groups
+    {
         for test in &group.tests {
             let key = bench.aes(&test.key);
             tally.count(test.tc_id, decide(&key, group.key_size, test));
@@ -99,7 +102,11 @@ fn opens(
     test: &Test,
 ) -> Result<(), String> {
     if test.result == TestResult::Valid {
-        return same("unwrap", works(unwrapped, "unwrap")?.value.expose(), &test.pt);
+        return same(
+            "unwrap",
+            works(unwrapped, "unwrap")?.value.expose(),
+            &test.pt,
+        );
     }
     fails(unwrapped, &ErrorKind::DecryptFailed)
 }

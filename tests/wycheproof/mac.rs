@@ -29,7 +29,10 @@ fn check(name: &'static str, tally: &mut Tally) {
         _ => SignAlg::Hs512,
     };
     let bench = Bench::new();
-    for group in TestSet::load(name.parse().expect("a name")).expect("a file").test_groups {
+    for group in TestSet::load(name.parse().expect("a name"))
+        .expect("a file")
+        .test_groups
+    {
         for test in &group.tests {
             tally.count(test.tc_id, decide(&bench, alg, &group, test));
         }

