@@ -38,8 +38,9 @@ fn decide(test: &Test) -> Decided {
         return Ok(Verdict::Outside);
     }
     let prime = is_prime(&test.value);
-    // Leading zeros change nothing.
-    if prime != is_prime(&[&[0; 9], test.value.as_slice()].concat()) {
+    // Leading zeros change nothing (asked of the small ones, which take no time).
+    let zeros = [&[0; 9], test.value.as_slice()].concat();
+    if test.value.len() <= 16 && prime != is_prime(&zeros) {
         return Err("another answer with leading zeros".into());
     }
     match (is_valid(test.result)?, prime) {
