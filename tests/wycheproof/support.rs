@@ -22,9 +22,9 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let provider = Arc::new(Software::ephemeral().expect("a backend"));
+        let provider: Arc<dyn KeyProvider> = Arc::new(Software::ephemeral().expect("a backend"));
         let vault = Vault::builder()
-            .provider(Arc::clone(&provider) as Arc<dyn KeyProvider>)
+            .provider(Arc::clone(&provider))
             .store(Arc::new(MemoryStore::new()))
             .audit(Arc::new(NoAudit))
             .legacy(LegacyPolicy::allow_all())
@@ -94,8 +94,11 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn count(&mut self, id: usize, decided: Decided) {
+        let [accepted, refused, outside] = &mut self.counts;
         match decided {
-            Ok(verdict) => self.counts[verdict as usize] += 1,
+            Ok(Verdict::Accepted) => *accepted += 1,
+            Ok(Verdict::Refused) => *refused += 1,
+            Ok(Verdict::Outside) => *outside += 1,
             Err(what) => self
                 .deviations
                 .push(format!("{} tc{id}: {what}", self.name)),
