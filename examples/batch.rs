@@ -46,7 +46,11 @@ fn main() -> Result<(), Error> {
             Some((*key, item))
         })
         .collect();
-    let verified = vault.verify_batch(&made).iter().filter(|result| result.is_ok()).count();
+    let verified = vault
+        .verify_batch(&made)
+        .iter()
+        .filter(|result| result.is_ok())
+        .count();
     println!("{verified} of {} verified", made.len());
     Ok(())
 }

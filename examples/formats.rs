@@ -34,12 +34,24 @@ fn main() -> Result<(), Error> {
 
     // A private key where a public one is due is refused, and not stripped in silence.
     let error = Jwk::from_json(PRIVATE).err();
-    println!("refused:     {}", error.map_or_else(String::new, |error| error.to_string()));
+    println!(
+        "refused:     {}",
+        error.map_or_else(String::new, |error| error.to_string())
+    );
 
     // A set with a key type that nobody here knows still gives the others.
-    let set = format!(r#"{{"keys":[{{"kty":"AKP","kid":"pq"}},{}]}}"#, public.to_json());
+    let set = format!(
+        r#"{{"keys":[{{"kty":"AKP","kid":"pq"}},{}]}}"#,
+        public.to_json()
+    );
     let set = JwkSet::from_json(set.as_bytes())?;
-    let found = set.find("1").ok_or_else(|| Error::invalid("kid", Rule::Missing))?;
-    println!("in the set:  {:?}, and {} not known", found.meta().kid(), set.unknown().count());
+    let found = set
+        .find("1")
+        .ok_or_else(|| Error::invalid("kid", Rule::Missing))?;
+    println!(
+        "in the set:  {:?}, and {} not known",
+        found.meta().kid(),
+        set.unknown().count()
+    );
     Ok(())
 }

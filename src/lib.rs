@@ -1,6 +1,23 @@
-//! draft
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules
+//!
+//! From the bottom up; each is usable without those above it.
+//!
+//! * [`alg`]: operations, algorithms, kinds of key, and the facts about them.
+//! * [`jwk`]: JSON Web Keys. [`encoding`]: DER and PEM, and signatures in DER.
+//! * [`fit`]: requests that fit their key, and results.
+//! * [`public`]: what a public key can do. [`provider`]: the trait of a backend.
+//! * [`software`]: the backend in this process.
+//! * [`vault`]: names, versions, rules, the record. [`store`]: where records are kept.
+
+// The library is silent; examples and benchmarks are not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+#![cfg_attr(not(test), warn(clippy::string_slice))]
 
 pub mod alg;
+#[doc = include_str!("../DESIGN.md")]
+pub mod design {}
 pub mod encoding;
 mod error;
 pub mod fit;
@@ -11,6 +28,7 @@ pub mod jwk;
 pub mod provider;
 pub mod public;
 mod secret;
+mod simple;
 pub mod software;
 pub mod store;
 pub mod vault;
@@ -21,4 +39,4 @@ pub use fit::{Ciphertext, DecryptParams, EncryptParams, Signature};
 pub use handle::{KeyHandle, ProviderId, ProviderKeyId};
 pub use provider::KeyProvider;
 pub use secret::SecretBytes;
-pub use software::Software;
+pub use simple::in_memory;

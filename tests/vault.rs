@@ -162,24 +162,37 @@ fn assert_invalid<T: std::fmt::Debug>(result: Result<T, Error>, field: &str, rul
 #[test]
 fn a_version_stays_and_latest_moves_on() {
     let vault = strongroom::in_memory().unwrap();
-    let first = vault.create("Signing", Curve::P256, &KeyOptions::new()).unwrap();
+    let first = vault
+        .create("Signing", Curve::P256, &KeyOptions::new())
+        .unwrap();
     let latest = vault.latest("signing").unwrap();
     let old = latest.sign(SignAlg::Es256, b"m").unwrap();
     assert_eq!(old.key, first.id().unwrap());
 
-    let second = vault.create("SIGNING", Curve::P256, &KeyOptions::new()).unwrap();
+    let second = vault
+        .create("SIGNING", Curve::P256, &KeyOptions::new())
+        .unwrap();
     assert_ne!(first.id().unwrap(), second.id().unwrap());
     let new = latest.sign(SignAlg::Es256, b"m").unwrap();
     assert_eq!(new.key, second.id().unwrap());
-    assert_eq!(new.key.name().as_str(), "Signing", "the first spelling is kept");
+    assert_eq!(
+        new.key.name().as_str(),
+        "Signing",
+        "the first spelling is kept"
+    );
 
     // What the old version signed is verified by the version that the result named.
     let by_id = vault.get_by_id(&old.key).unwrap();
-    by_id.verify(SignAlg::Es256, b"m", old.value.as_bytes()).unwrap();
+    by_id
+        .verify(SignAlg::Es256, b"m", old.value.as_bytes())
+        .unwrap();
     let wrong = latest.verify(SignAlg::Es256, b"m", old.value.as_bytes());
     assert_eq!(kind(wrong.unwrap_err()), ErrorKind::BadSignature);
     let version = old.key.version().to_string().to_uppercase();
-    assert_eq!(vault.get("sIGNING", &version).unwrap().id().unwrap(), old.key);
+    assert_eq!(
+        vault.get("sIGNING", &version).unwrap().id().unwrap(),
+        old.key
+    );
 }
 
 #[test]
@@ -188,12 +201,23 @@ fn what_is_not_there_is_not_found() {
     vault.create("a", Curve::P256, &KeyOptions::new()).unwrap();
     let none = "0".repeat(32);
     assert_eq!(kind(vault.latest("b").unwrap_err()), ErrorKind::NotFound);
-    assert_eq!(kind(vault.get("a", &none).unwrap_err()), ErrorKind::NotFound);
-    assert_eq!(kind(vault.versions("b", None, None).unwrap_err()), ErrorKind::NotFound);
+    assert_eq!(
+        kind(vault.get("a", &none).unwrap_err()),
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        kind(vault.versions("b", None, None).unwrap_err()),
+        ErrorKind::NotFound
+    );
     let update = vault.update("a", &none, &KeyUpdate::new());
     assert_eq!(kind(update.unwrap_err()), ErrorKind::NotFound);
-    let elsewhere = format!("https://other.example/keys/a/{none}").parse().unwrap();
-    assert_eq!(kind(vault.get_by_id(&elsewhere).unwrap_err()), ErrorKind::NotFound);
+    let elsewhere = format!("https://other.example/keys/a/{none}")
+        .parse()
+        .unwrap();
+    assert_eq!(
+        kind(vault.get_by_id(&elsewhere).unwrap_err()),
+        ErrorKind::NotFound
+    );
     assert_invalid(vault.latest("a/b").map(|_| ()), "name", Rule::Character);
     assert_invalid(
         vault.get("a", "abc").map(|_| ()),
@@ -229,14 +253,25 @@ fn the_jwk_names_its_version_and_holds_no_secret() {
     let vault = strongroom::in_memory().unwrap();
     let key = vault.create("k", Curve::P384, &KeyOptions::new()).unwrap();
     let jwk = key.jwk().unwrap();
-    assert_eq!(jwk.meta().kid(), Some(key.id().unwrap().to_string().as_str()));
+    assert_eq!(
+        jwk.meta().kid(),
+        Some(key.id().unwrap().to_string().as_str())
+    );
     assert_eq!(jwk.meta().key_ops(), Some(OpSet::SIGN_VERIFY));
     let json = jwk.to_json();
-    assert!(json.contains("\"kty\":\"EC\"") && !json.contains("\"d\""), "{json}");
+    assert!(
+        json.contains("\"kty\":\"EC\"") && !json.contains("\"d\""),
+        "{json}"
+    );
 
-    let key = vault.create("s", KeySpec::Aes { bits: 128 }, &KeyOptions::new()).unwrap();
+    let key = vault
+        .create("s", KeySpec::Aes { bits: 128 }, &KeyOptions::new())
+        .unwrap();
     let json = key.jwk().unwrap().to_json();
-    assert!(json.contains("\"kty\":\"oct\"") && !json.contains("\"k\""), "{json}");
+    assert!(
+        json.contains("\"kty\":\"oct\"") && !json.contains("\"k\""),
+        "{json}"
+    );
 }
 
 #[test]
@@ -245,7 +280,9 @@ fn import_chooses_the_kind_by_key_ops() {
     let oct = |json: &str| SecretJwk::from_json(json.as_bytes()).unwrap();
     let k = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
     let plain = oct(&format!(r#"{{"kty":"oct","k":"{k}"}}"#));
-    let mac = oct(&format!(r#"{{"kty":"oct","k":"{k}","key_ops":["sign","verify"]}}"#));
+    let mac = oct(&format!(
+        r#"{{"kty":"oct","k":"{k}","key_ops":["sign","verify"]}}"#
+    ));
 
     let key = vault.import("a", &plain, &KeyOptions::new()).unwrap();
     assert_eq!(key.spec().unwrap(), KeySpec::Aes { bits: 256 });
@@ -267,10 +304,13 @@ fn adopting_needs_a_key_of_this_provider() {
     let provider = Arc::new(Software::ephemeral().unwrap());
     let vault = parts(provider.clone()).vault;
     let id = ProviderKeyId::from_bytes([3; 16]);
-    let handle = provider.generate(&NewKey::new(id, Curve::P256.into()).unwrap()).unwrap();
+    let handle = provider
+        .generate(&NewKey::new(id, Curve::P256.into()).unwrap())
+        .unwrap();
     let key = vault.adopt("k", &handle, &KeyOptions::new()).unwrap();
     let signature = key.sign(SignAlg::Es256, b"m").unwrap().value;
-    key.verify(SignAlg::Es256, b"m", signature.as_bytes()).unwrap();
+    key.verify(SignAlg::Es256, b"m", signature.as_bytes())
+        .unwrap();
 
     let other = ProviderId::new("other").unwrap();
     let foreign = KeyHandle::new(other, id, handle.spec(), handle.public().cloned(), vec![]);
@@ -285,35 +325,56 @@ fn a_disabled_key_stops_at_once_for_everyone_who_holds_it() {
     let held = key.clone();
     let signature = held.sign(SignAlg::Es256, b"m").unwrap().value;
     let version = key.id().unwrap().version().to_string();
-    vault.update("k", &version, &KeyUpdate::new().enabled(false)).unwrap();
-    assert_eq!(held.sign(SignAlg::Es256, b"m").unwrap_err().denial(), Some(Denial::Disabled));
+    vault
+        .update("k", &version, &KeyUpdate::new().enabled(false))
+        .unwrap();
+    assert_eq!(
+        held.sign(SignAlg::Es256, b"m").unwrap_err().denial(),
+        Some(Denial::Disabled)
+    );
     let verified = held.verify(SignAlg::Es256, b"m", signature.as_bytes());
     assert_eq!(verified.unwrap_err().denial(), Some(Denial::Disabled));
-    vault.update("k", &version, &KeyUpdate::new().enabled(true)).unwrap();
-    held.verify(SignAlg::Es256, b"m", signature.as_bytes()).unwrap();
+    vault
+        .update("k", &version, &KeyUpdate::new().enabled(true))
+        .unwrap();
+    held.verify(SignAlg::Es256, b"m", signature.as_bytes())
+        .unwrap();
 }
 
 #[test]
 fn expired_keys_still_read_what_they_made() {
     let p = parts(Arc::new(Software::ephemeral().unwrap()));
     let options = KeyOptions::new().exp(UnixTime(1_000_010));
-    let key = p.vault.create("k", KeySpec::Aes { bits: 256 }, &options).unwrap();
-    let sealed = key.encrypt(EncryptAlg::A256Gcm, b"m", EncryptParams::none()).unwrap().value;
+    let key = p
+        .vault
+        .create("k", KeySpec::Aes { bits: 256 }, &options)
+        .unwrap();
+    let sealed = key
+        .encrypt(EncryptAlg::A256Gcm, b"m", EncryptParams::none())
+        .unwrap()
+        .value;
     p.clock.set(UnixTime(1_000_010));
     let denied = key.encrypt(EncryptAlg::A256Gcm, b"m", EncryptParams::none());
     assert_eq!(denied.unwrap_err().denial(), Some(Denial::Expired));
-    let opened = key.decrypt(EncryptAlg::A256Gcm, sealed.as_bytes(), sealed.params()).unwrap();
+    let opened = key
+        .decrypt(EncryptAlg::A256Gcm, sealed.as_bytes(), sealed.params())
+        .unwrap();
     assert_eq!(opened.value.expose(), b"m");
     // A clock that goes back does not revive what policy decides by it alone; it decides.
     p.clock.set(UnixTime(0));
-    assert!(key.encrypt(EncryptAlg::A256Gcm, b"m", EncryptParams::none()).is_ok());
+    assert!(
+        key.encrypt(EncryptAlg::A256Gcm, b"m", EncryptParams::none())
+            .is_ok()
+    );
 }
 
 #[test]
 fn updates_change_what_they_name() {
     let p = parts(Arc::new(Software::ephemeral().unwrap()));
     let tags = Tags::new([("team", "a"), ("cost", "1")]).unwrap();
-    let options = KeyOptions::new().tags(tags.clone()).exp(UnixTime(2_000_000));
+    let options = KeyOptions::new()
+        .tags(tags.clone())
+        .exp(UnixTime(2_000_000));
     let key = p.vault.create("k", Curve::P256, &options).unwrap();
     let version = key.id().unwrap().version().to_string();
     p.clock.set(UnixTime(1_000_500));
@@ -330,16 +391,23 @@ fn updates_change_what_they_name() {
         Some(Denial::NotInKeyOps)
     );
     let new_tags = Tags::new([("only", "this")]).unwrap();
-    p.vault.update("k", &version, &KeyUpdate::new().tags(new_tags.clone())).unwrap();
+    p.vault
+        .update("k", &version, &KeyUpdate::new().tags(new_tags.clone()))
+        .unwrap();
     assert_eq!(key.tags().unwrap(), new_tags);
 
-    let wrong = KeyUpdate::new().ops(OpSet::from_iter([Op::Encrypt])).enabled(false);
+    let wrong = KeyUpdate::new()
+        .ops(OpSet::from_iter([Op::Encrypt]))
+        .enabled(false);
     assert_invalid(
         p.vault.update("k", &version, &wrong).map(|_| ()),
         "key_ops",
         Rule::NotWithKey,
     );
-    assert!(key.attributes().unwrap().enabled, "a refused update changes nothing");
+    assert!(
+        key.attributes().unwrap().enabled,
+        "a refused update changes nothing"
+    );
 }
 
 #[test]
@@ -347,10 +415,14 @@ fn legacy_algorithms_wait_for_configuration() {
     let provider = Arc::new(Software::ephemeral().unwrap());
     let store = Arc::new(MemoryStore::new());
     let vault = open(provider.clone(), store.clone());
-    let key = vault.create("k", KeySpec::Aes { bits: 256 }, &KeyOptions::new()).unwrap();
+    let key = vault
+        .create("k", KeySpec::Aes { bits: 256 }, &KeyOptions::new())
+        .unwrap();
     let iv = [7; 16];
     let params = EncryptParams::none().with_iv(&iv);
-    let denied = key.encrypt(EncryptAlg::A256CbcPad, b"m", params).unwrap_err();
+    let denied = key
+        .encrypt(EncryptAlg::A256CbcPad, b"m", params)
+        .unwrap_err();
     assert_eq!(denied.denial(), Some(Denial::Legacy));
 
     let allowed = Vault::builder()
@@ -361,7 +433,10 @@ fn legacy_algorithms_wait_for_configuration() {
         .build()
         .unwrap();
     let key = allowed.latest("k").unwrap();
-    let sealed = key.encrypt(EncryptAlg::A256CbcPad, b"m", params).unwrap().value;
+    let sealed = key
+        .encrypt(EncryptAlg::A256CbcPad, b"m", params)
+        .unwrap()
+        .value;
     let denied = key.decrypt(EncryptAlg::A256CbcPad, sealed.as_bytes(), sealed.params());
     assert_eq!(denied.unwrap_err().denial(), Some(Denial::Legacy));
 }
@@ -370,14 +445,21 @@ fn legacy_algorithms_wait_for_configuration() {
 fn listing_goes_page_by_page() {
     let vault = strongroom::in_memory().unwrap();
     for n in 0..30 {
-        vault.create(&format!("key-{n:02}"), Curve::P256, &KeyOptions::new()).unwrap();
+        vault
+            .create(&format!("key-{n:02}"), Curve::P256, &KeyOptions::new())
+            .unwrap();
     }
     let first = vault.list(None, None).unwrap();
     assert_eq!(first.items.len(), 25);
     let second = vault.list(first.next.as_ref(), None).unwrap();
     assert_eq!(second.items.len(), 5);
     assert!(second.next.is_none());
-    let mut names: Vec<_> = first.items.iter().chain(&second.items).map(|i| i.name.to_string()).collect();
+    let mut names: Vec<_> = first
+        .items
+        .iter()
+        .chain(&second.items)
+        .map(|i| i.name.to_string())
+        .collect();
     names.dedup();
     assert_eq!(names.len(), 30);
     assert_eq!(first.items[0].id, "https://vault.localhost/keys/key-00");
@@ -389,7 +471,9 @@ fn listing_goes_page_by_page() {
     assert!(all.next.is_none());
 
     for _ in 0..3 {
-        vault.create("key-00", Curve::P256, &KeyOptions::new()).unwrap();
+        vault
+            .create("key-00", Curve::P256, &KeyOptions::new())
+            .unwrap();
     }
     let versions = vault.versions("KEY-00", None, Some(3)).unwrap();
     assert_eq!(versions.items.len(), 3);
@@ -421,7 +505,8 @@ fn creation_that_dies_in_the_provider_is_completed_at_the_next_open() {
     let vault = open(double.clone(), store);
     let key = vault.latest("k").unwrap();
     let signature = key.sign(SignAlg::Es256, b"m").unwrap().value;
-    key.verify(SignAlg::Es256, b"m", signature.as_bytes()).unwrap();
+    key.verify(SignAlg::Es256, b"m", signature.as_bytes())
+        .unwrap();
     assert!(vault.settle().unwrap().is_empty());
 }
 
@@ -432,7 +517,10 @@ fn creation_that_the_provider_refuses_leaves_nothing() {
     let vault = open(double.clone(), store.clone());
     double.fails_to_make.store(true, Ordering::SeqCst);
     let refused = vault.create("k", Curve::P256, &KeyOptions::new());
-    assert_eq!(kind(refused.unwrap_err()), ErrorKind::Unavailable { what: "double" });
+    assert_eq!(
+        kind(refused.unwrap_err()),
+        ErrorKind::Unavailable { what: "double" }
+    );
     assert!(store.scan("", None, 100).unwrap().is_empty());
 }
 
@@ -458,7 +546,7 @@ impl Store for DyingStore {
     ) -> Result<Vec<(String, strongroom::vault::Record)>, Error> {
         self.inner.scan(prefix, after, limit)
     }
-    fn commit(&self, changes: &[Change]) -> Result<(), Error> {
+    fn commit(&self, changes: &[Change]) -> Result<u64, Error> {
         let mut left = self.left.lock().unwrap();
         if *left == 0 {
             return Err(ErrorKind::Unavailable { what: "store" }.into());
@@ -487,7 +575,10 @@ fn a_crash_at_each_commit_leaves_a_key_whole_or_absent() {
         assert!(vault.settle().unwrap().is_empty());
         let after = vault.latest("k");
         match created {
-            Ok(key) => assert_eq!(after.unwrap().id().unwrap().version(), key.id().unwrap().version()),
+            Ok(key) => assert_eq!(
+                after.unwrap().id().unwrap().version(),
+                key.id().unwrap().version()
+            ),
             Err(_) => match after {
                 Ok(key) => drop(key.sign(SignAlg::Es256, b"m").unwrap()),
                 Err(error) => assert_eq!(kind(error), ErrorKind::NotFound),
@@ -505,11 +596,17 @@ fn many_threads_making_versions_of_one_name_lose_none() {
             .map(|_| {
                 scope.spawn(|| {
                     let create = |_| vault.create("k", Curve::P256, &KeyOptions::new());
-                    (0..5).map(create).map(|key| key.unwrap().id().unwrap().version()).collect()
+                    (0..5)
+                        .map(create)
+                        .map(|key| key.unwrap().id().unwrap().version())
+                        .collect()
                 })
             })
             .collect();
-        workers.into_iter().flat_map(|w| -> Vec<_> { w.join().unwrap() }).collect()
+        workers
+            .into_iter()
+            .flat_map(|w| -> Vec<_> { w.join().unwrap() })
+            .collect()
     });
     let listed = vault.versions("k", None, None).unwrap().items;
     let mut listed: Vec<_> = listed.iter().map(|item| item.id.version()).collect();
@@ -523,8 +620,14 @@ fn many_threads_making_versions_of_one_name_lose_none() {
 #[test]
 fn a_record_put_in_another_ones_place_is_refused() {
     let p = parts(Arc::new(Software::ephemeral().unwrap()));
-    let a = p.vault.create("a", Curve::P256, &KeyOptions::new()).unwrap();
-    let b = p.vault.create("b", Curve::P256, &KeyOptions::new()).unwrap();
+    let a = p
+        .vault
+        .create("a", Curve::P256, &KeyOptions::new())
+        .unwrap();
+    let b = p
+        .vault
+        .create("b", Curve::P256, &KeyOptions::new())
+        .unwrap();
     let key = |key: &strongroom::vault::Key| {
         let id = key.id().unwrap();
         format!("version/{}/{}", id.name(), id.version())
@@ -532,21 +635,35 @@ fn a_record_put_in_another_ones_place_is_refused() {
     let (from, to) = (key(&a), key(&b));
     let value = p.store.get(&from).unwrap().unwrap().value.to_vec();
     let revision = p.store.get(&to).unwrap().unwrap().revision;
-    p.store.commit(&[Change::replace(to.clone(), revision, value)]).unwrap();
+    p.store
+        .commit(&[Change::replace(to.clone(), revision, value)])
+        .unwrap();
     let refused = b.sign(SignAlg::Es256, b"m");
-    assert_eq!(kind(refused.unwrap_err()), ErrorKind::Corrupt { what: "record" });
+    assert_eq!(
+        kind(refused.unwrap_err()),
+        ErrorKind::Corrupt { what: "record" }
+    );
 
     let revision = p.store.get(&to).unwrap().unwrap().revision;
-    p.store.commit(&[Change::replace(to, revision, b"{}".to_vec())]).unwrap();
+    p.store
+        .commit(&[Change::replace(to, revision, b"{}".to_vec())])
+        .unwrap();
     let refused = b.sign(SignAlg::Es256, b"m");
-    assert_eq!(kind(refused.unwrap_err()), ErrorKind::Corrupt { what: "record" });
-    a.sign(SignAlg::Es256, b"m").expect("others are still readable");
+    assert_eq!(
+        kind(refused.unwrap_err()),
+        ErrorKind::Corrupt { what: "record" }
+    );
+    a.sign(SignAlg::Es256, b"m")
+        .expect("others are still readable");
 }
 
 #[test]
 fn every_use_is_recorded_with_its_outcome() {
     let p = parts(Arc::new(Software::ephemeral().unwrap()));
-    let key = p.vault.create("k", Curve::P256, &KeyOptions::new()).unwrap();
+    let key = p
+        .vault
+        .create("k", Curve::P256, &KeyOptions::new())
+        .unwrap();
     let id = key.id().unwrap();
     let signature = key.sign(SignAlg::Es256, b"seven b").unwrap().value;
     let _ = key.verify(SignAlg::Es256, b"other", signature.as_bytes());
@@ -559,7 +676,12 @@ fn every_use_is_recorded_with_its_outcome() {
 
     let seen: Vec<_> = p.audit.events();
     let row = |event: &AuditEvent| {
-        (event.action.name(), event.target.to_string(), event.bytes_in, event.outcome.clone())
+        (
+            event.action.name(),
+            event.target.to_string(),
+            event.bytes_in,
+            event.outcome.clone(),
+        )
     };
     let kid = id.to_string();
     let unfit = ErrorKind::Unfit {
@@ -569,10 +691,25 @@ fn every_use_is_recorded_with_its_outcome() {
     let expected = [
         ("KeyCreate", kid.clone(), 0, Outcome::Success),
         ("KeySign", kid.clone(), 7, Outcome::Success),
-        ("KeyVerify", kid.clone(), 5, Outcome::Failed(ErrorKind::BadSignature)),
+        (
+            "KeyVerify",
+            kid.clone(),
+            5,
+            Outcome::Failed(ErrorKind::BadSignature),
+        ),
         ("KeySign", kid.clone(), 1, Outcome::Failed(unfit)),
-        ("KeyWrap", kid.clone(), 32, Outcome::Denied(Denial::NotInKeyOps)),
-        ("KeyGet", "none".into(), 0, Outcome::Failed(ErrorKind::NotFound)),
+        (
+            "KeyWrap",
+            kid.clone(),
+            32,
+            Outcome::Denied(Denial::NotInKeyOps),
+        ),
+        (
+            "KeyGet",
+            "none".into(),
+            0,
+            Outcome::Failed(ErrorKind::NotFound),
+        ),
         ("KeyList", "vault".into(), 0, Outcome::Success),
         ("KeyUpdate", kid, 0, Outcome::Success),
     ];
@@ -592,18 +729,27 @@ fn a_sink_that_fails_withholds_the_result() {
         .audit(audit.clone())
         .build()
         .unwrap();
-    let key = vault.create("k", KeySpec::Aes { bits: 256 }, &KeyOptions::new()).unwrap();
+    let key = vault
+        .create("k", KeySpec::Aes { bits: 256 }, &KeyOptions::new())
+        .unwrap();
     let mut buffer = *b"large payload";
-    let sealed = key.encrypt_in_place(EncryptAlg::A256Gcm, &mut buffer, b"").unwrap().value;
+    let sealed = key
+        .encrypt_in_place(EncryptAlg::A256Gcm, &mut buffer, b"")
+        .unwrap()
+        .value;
 
     audit.fails.store(true, Ordering::SeqCst);
     let error = key.sign(SignAlg::Hs256, b"m").unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Audit);
     assert!(error.is_retryable());
     assert!(std::error::Error::source(&error).is_some());
-    let params = strongroom::DecryptParams::none().with_iv(&sealed.iv).with_tag(&sealed.tag);
+    let params = strongroom::DecryptParams::none()
+        .with_iv(&sealed.iv)
+        .with_tag(&sealed.tag);
     let mut withheld = buffer;
-    let error = key.decrypt_in_place(EncryptAlg::A256Gcm, &mut withheld, params).unwrap_err();
+    let error = key
+        .decrypt_in_place(EncryptAlg::A256Gcm, &mut withheld, params)
+        .unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Audit);
     assert_eq!(withheld, [0; 13], "the plaintext is not left behind");
     assert_eq!(kind(vault.list(None, None).unwrap_err()), ErrorKind::Audit);
@@ -616,7 +762,8 @@ fn a_sink_that_fails_withholds_the_result() {
     }
 
     audit.fails.store(false, Ordering::SeqCst);
-    key.decrypt_in_place(EncryptAlg::A256Gcm, &mut buffer, params).unwrap();
+    key.decrypt_in_place(EncryptAlg::A256Gcm, &mut buffer, params)
+        .unwrap();
     assert_eq!(&buffer, b"large payload");
 }
 
@@ -625,25 +772,73 @@ fn a_batch_keeps_order_and_gives_each_item_its_own_result() {
     let p = parts(Arc::new(Software::ephemeral().unwrap()));
     let (vault, other) = (&p.vault, strongroom::in_memory().unwrap());
     let ec = vault.create("ec", Curve::P256, &KeyOptions::new()).unwrap();
-    let mac = vault.create("mac", KeySpec::Hmac { bits: 256 }, &KeyOptions::new()).unwrap();
+    let mac = vault
+        .create("mac", KeySpec::Hmac { bits: 256 }, &KeyOptions::new())
+        .unwrap();
     let off = KeyOptions::new().enabled(false);
     let off = vault.create("off", Curve::P256, &off).unwrap();
     let foreign = other.create("ec", Curve::P256, &KeyOptions::new()).unwrap();
     let digest = Hash::Sha256.hash(b"two");
     let items = [
-        (&ec, SignItem { alg: SignAlg::Es256, input: SignInput::Message(b"one") }),
-        (&foreign, SignItem { alg: SignAlg::Es256, input: SignInput::Message(b"x") }),
-        (&mac, SignItem { alg: SignAlg::Hs256, input: SignInput::Digest(digest.as_digest()) }),
-        (&off, SignItem { alg: SignAlg::Es256, input: SignInput::Message(b"x") }),
-        (&ec, SignItem { alg: SignAlg::Es384, input: SignInput::Message(b"x") }),
-        (&ec, SignItem { alg: SignAlg::Es256, input: SignInput::Digest(digest.as_digest()) }),
+        (
+            &ec,
+            SignItem {
+                alg: SignAlg::Es256,
+                input: SignInput::Message(b"one"),
+            },
+        ),
+        (
+            &foreign,
+            SignItem {
+                alg: SignAlg::Es256,
+                input: SignInput::Message(b"x"),
+            },
+        ),
+        (
+            &mac,
+            SignItem {
+                alg: SignAlg::Hs256,
+                input: SignInput::Digest(digest.as_digest()),
+            },
+        ),
+        (
+            &off,
+            SignItem {
+                alg: SignAlg::Es256,
+                input: SignInput::Message(b"x"),
+            },
+        ),
+        (
+            &ec,
+            SignItem {
+                alg: SignAlg::Es384,
+                input: SignInput::Message(b"x"),
+            },
+        ),
+        (
+            &ec,
+            SignItem {
+                alg: SignAlg::Es256,
+                input: SignInput::Digest(digest.as_digest()),
+            },
+        ),
     ];
     let before = p.audit.events().len();
     let signed = vault.sign_batch(&items);
-    assert_eq!(p.audit.events().len(), before + 5, "one event for each item of this vault");
+    assert_eq!(
+        p.audit.events().len(),
+        before + 5,
+        "one event for each item of this vault"
+    );
     assert_eq!(signed.len(), items.len());
-    let errors: Vec<_> = signed.iter().map(|r| r.as_ref().err().map(|e| e.kind().clone())).collect();
-    let unfit = ErrorKind::Unfit { alg: "ES384", key: "P-256" };
+    let errors: Vec<_> = signed
+        .iter()
+        .map(|r| r.as_ref().err().map(|e| e.kind().clone()))
+        .collect();
+    let unfit = ErrorKind::Unfit {
+        alg: "ES384",
+        key: "P-256",
+    };
     assert_eq!(
         errors,
         [
@@ -657,15 +852,41 @@ fn a_batch_keeps_order_and_gives_each_item_its_own_result() {
     );
     let value = |n: usize| signed[n].as_ref().unwrap().value.as_bytes();
     ec.verify(SignAlg::Es256, b"one", value(0)).unwrap();
-    mac.verify_digest(SignAlg::Hs256, digest.as_digest(), value(2)).unwrap();
+    mac.verify_digest(SignAlg::Hs256, digest.as_digest(), value(2))
+        .unwrap();
     assert_eq!(signed[2].as_ref().unwrap().key, mac.id().unwrap());
 
     let verify = [
-        (&ec, VerifyItem { alg: SignAlg::Es256, input: SignInput::Message(b"one"), signature: value(0) }),
-        (&ec, VerifyItem { alg: SignAlg::Es256, input: SignInput::Message(b"two"), signature: value(0) }),
-        (&ec, VerifyItem { alg: SignAlg::Es256, input: SignInput::Message(b"two"), signature: value(5) }),
+        (
+            &ec,
+            VerifyItem {
+                alg: SignAlg::Es256,
+                input: SignInput::Message(b"one"),
+                signature: value(0),
+            },
+        ),
+        (
+            &ec,
+            VerifyItem {
+                alg: SignAlg::Es256,
+                input: SignInput::Message(b"two"),
+                signature: value(0),
+            },
+        ),
+        (
+            &ec,
+            VerifyItem {
+                alg: SignAlg::Es256,
+                input: SignInput::Message(b"two"),
+                signature: value(5),
+            },
+        ),
     ];
-    let verified: Vec<_> = vault.verify_batch(&verify).iter().map(Result::is_ok).collect();
+    let verified: Vec<_> = vault
+        .verify_batch(&verify)
+        .iter()
+        .map(Result::is_ok)
+        .collect();
     assert_eq!(verified, [true, false, true]);
     assert!(ec.sign_batch(&[]).is_empty());
 }
@@ -673,12 +894,18 @@ fn a_batch_keeps_order_and_gives_each_item_its_own_result() {
 #[test]
 fn hmac_over_a_message_and_over_its_digest_differ() {
     let vault = strongroom::in_memory().unwrap();
-    let key = vault.create("k", KeySpec::Hmac { bits: 256 }, &KeyOptions::new()).unwrap();
+    let key = vault
+        .create("k", KeySpec::Hmac { bits: 256 }, &KeyOptions::new())
+        .unwrap();
     let digest = Hash::Sha256.hash(b"m");
     let message = key.sign(SignAlg::Hs256, b"m").unwrap().value;
-    let over_digest = key.sign_digest(SignAlg::Hs256, digest.as_digest()).unwrap().value;
+    let over_digest = key
+        .sign_digest(SignAlg::Hs256, digest.as_digest())
+        .unwrap()
+        .value;
     assert_ne!(message, over_digest);
-    key.verify(SignAlg::Hs256, digest.as_bytes(), over_digest.as_bytes()).unwrap();
+    key.verify(SignAlg::Hs256, digest.as_bytes(), over_digest.as_bytes())
+        .unwrap();
 }
 
 #[test]
@@ -692,7 +919,8 @@ fn the_wrong_digest_is_refused_by_name() {
         Rule::NotWithAlgorithm,
     );
     assert_invalid(
-        key.verify_digest(SignAlg::Es256, digest, &[0; 64]).map(|_| ()),
+        key.verify_digest(SignAlg::Es256, digest, &[0; 64])
+            .map(|_| ()),
         "digest",
         Rule::NotWithAlgorithm,
     );
@@ -720,7 +948,7 @@ fn a_vault_is_not_built_from_parts_that_cannot_work() {
         ) -> Result<Vec<(String, strongroom::vault::Record)>, Error> {
             self.0.scan(prefix, after, limit)
         }
-        fn commit(&self, changes: &[Change]) -> Result<(), Error> {
+        fn commit(&self, changes: &[Change]) -> Result<u64, Error> {
             self.0.commit(changes)
         }
         fn is_durable(&self) -> bool {
@@ -732,7 +960,10 @@ fn a_vault_is_not_built_from_parts_that_cannot_work() {
         .store(Arc::new(Durable(MemoryStore::new())))
         .audit(Arc::new(NoAudit))
         .build();
-    assert!(matches!(lost.unwrap_err().kind(), ErrorKind::Misconfigured { .. }));
+    assert!(matches!(
+        lost.unwrap_err().kind(),
+        ErrorKind::Misconfigured { .. }
+    ));
     let host = Vault::builder()
         .provider(Arc::new(Software::ephemeral().unwrap()))
         .store(Arc::new(MemoryStore::new()))

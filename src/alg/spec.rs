@@ -166,7 +166,7 @@ impl KeySpec {
     /// The size in whole bytes: of the modulus, of a coordinate, of the key.
     #[must_use]
     pub fn byte_len(self) -> usize {
-        self.bits().div_ceil(8) as usize
+        usize::try_from(self.bits().div_ceil(8)).unwrap_or(usize::MAX)
     }
 
     /// Whether one secret serves both sides (AES, HMAC), so that there is no public half.

@@ -28,7 +28,7 @@ const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 /// The most of scrypt's N r (128 bytes of memory each: 128 MiB) that we run.
 const MAX_SCRYPT_MEMORY: u64 = 1 << 20;
 
-/// The most of scrypt's N r p (time) that we run: 32 times what we write by default.
+/// The most of scrypt's N r p (time) that we run: six times what we write by default.
 const MAX_SCRYPT_WORK: u64 = 1 << 22;
 
 /// The length of AES' block, and of the salts that we write.

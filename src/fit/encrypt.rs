@@ -204,7 +204,7 @@ fn is_cbc(alg: EncryptAlg) -> bool {
     )
 }
 
-pub(super) fn check_aad<'a>(alg: EncryptAlg, aad: Option<&'a [u8]>) -> Result<&'a [u8], Error> {
+pub(super) fn check_aad(alg: EncryptAlg, aad: Option<&[u8]>) -> Result<&[u8], Error> {
     let Some(aad) = aad else { return Ok(&[]) };
     check_len("aad", aad.len(), MAX_DATA_LEN)?;
     match alg.row().scheme {

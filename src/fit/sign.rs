@@ -55,6 +55,16 @@ pub enum SignData<'a> {
     Mac(&'a [u8]),
 }
 
+impl fmt::Debug for SignData<'_> {
+    /// Which of the two, and no content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SignData::Digest(digest) => write!(f, "{digest:?}"),
+            SignData::Mac(bytes) => write!(f, "Mac({} bytes)", bytes.len()),
+        }
+    }
+}
+
 /// A signature to make, that this key can make.
 #[derive(Clone, Copy)]
 pub struct SignRequest<'a> {

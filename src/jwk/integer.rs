@@ -76,7 +76,7 @@ fn small_primorials() -> Vec<u64> {
         (3..*n)
             .step_by(2)
             .take_while(|d| d * d <= *n)
-            .all(|d| n % d != 0)
+            .all(|d| !n.is_multiple_of(d))
     };
     let mut products = vec![1u64];
     for prime in (3..752).step_by(2).filter(is_prime) {

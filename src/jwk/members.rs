@@ -136,6 +136,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         let mut list = Vec::new();
         while let Some(name) = map.next_key_seed(Name)? {
             if list.len() == MAX_MEMBERS {
+                map.next_value::<IgnoredAny>()?;
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 return Ok(None);
             }

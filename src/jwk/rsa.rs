@@ -185,15 +185,6 @@ impl RsaSecret {
             qi: integer::to_bytes(&qi, width / 2),
         })
     }
-
-    /// The key in the form that computes.
-    pub(crate) fn to_key(&self, public: &RsaPublic) -> Result<rsa::RsaPrivateKey, Error> {
-        let bits = public.bits();
-        let d = private("d", self.d.expose(), bits)?;
-        let p = private("p", self.p.expose(), bits / 2)?;
-        let q = private("q", self.q.expose(), bits / 2)?;
-        assemble(public, &d, &[p, q])
-    }
 }
 
 /// Reads a private integer below `2^bits` and above 1.

@@ -81,7 +81,6 @@ struct Core {
 
 impl Vault {
     /// Starts putting a vault together.
-    #[must_use]
     pub fn builder() -> VaultBuilder {
         VaultBuilder::default()
     }
