@@ -1,9 +1,19 @@
 //! Hooks for this crate's own tests and fuzz targets, and for nobody else: whatever is
 //! here may change or go without notice.
 
+use crypto_bigint::BoxedUint;
+
 use crate::alg::Curve;
 use crate::error::Error;
-use crate::jwk::EcSecret;
+use crate::jwk::{self, EcSecret};
+
+/// The test that the primes of an imported RSA key must pass, for a big-endian integer
+/// of any length. 2 does not pass: no RSA key has it.
+#[must_use]
+pub fn is_prime(candidate: &[u8]) -> bool {
+    let bits = u32::try_from(8 * candidate.len()).unwrap_or(u32::MAX);
+    jwk::is_prime(&BoxedUint::from_be_slice_truncated(candidate, bits))
+}
 
 /// An ECDSA signature with the nonce of RFC 6979 and no randomness: `r || s`, and a low
 /// s on P-256K. The nonce is made with the curve's own hash, whatever made the digest.
