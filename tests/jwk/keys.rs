@@ -33,18 +33,6 @@ pub const EC_Y: &str = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM";
 /// RFC 7517 appendix A.2, P-256, `d`.
 pub const EC_D: &str = "870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE";
 
-/// RFC 7520 section 3.2, P-521, `x`.
-pub const P521_X: &str =
-    "AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt";
-
-/// RFC 7520 section 3.2, P-521, `y`.
-pub const P521_Y: &str =
-    "AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1";
-
-/// RFC 7520 section 3.2, P-521, `d`.
-pub const P521_D: &str =
-    "AAhRON2r9cqXX1hg-RoI6R1tX5p2rUAYdmpHZoC1XNM56KtscrX6zbKipQrCW9CGZH3T4ubpnoTKLDYJ_fF3_rJt";
-
 /// The RSA key as PKCS #8.
 pub const RSA_PKCS8_PEM: &str = "\
 -----BEGIN PRIVATE KEY-----\n\

@@ -9,9 +9,10 @@ use sha2::Sha256;
 use strongroom::fit::{MAX_DATA_LEN, SignRequest};
 use strongroom::jwk::{Jwk, PublicKey, RsaPublic};
 use strongroom::provider::NewKey;
+use strongroom::software::Software;
 use strongroom::{
     Curve, DecryptParams, Digest, EncryptAlg, EncryptParams, ErrorKind, Hash, KeyHandle,
-    KeyProvider, KeySpec, ProviderId, ProviderKeyId, Rule, SignAlg, Software, WrapAlg,
+    KeyProvider, KeySpec, ProviderId, ProviderKeyId, Rule, SignAlg, WrapAlg,
 };
 
 use super::common::*;

@@ -8,9 +8,10 @@ use strongroom::fit::{
     DecryptRequest, EncryptRequest, SignRequest, UnwrapRequest, VerifyRequest, WrapRequest,
 };
 use strongroom::provider::NewKey;
+use strongroom::software::Software;
 use strongroom::{
     Ciphertext, Curve, DecryptParams, EncryptAlg, EncryptParams, Error, ErrorKind, KeyHandle,
-    KeyProvider, KeySpec, ProviderKeyId, SecretBytes, SignAlg, Software, WrapAlg,
+    KeyProvider, KeySpec, ProviderKeyId, SecretBytes, SignAlg, WrapAlg,
 };
 
 pub(crate) const RSA: KeySpec = KeySpec::Rsa { bits: 2048 };

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use rand_core::{TryCryptoRng, TryRng};
 use strongroom::fit::{EncryptInPlaceRequest, SignRequest, WrapRequest};
 use strongroom::provider::KeyProvider;
-use strongroom::software::SealingKey;
-use strongroom::{EncryptAlg, EncryptParams, ErrorKind, KeySpec, SignAlg, Software, WrapAlg};
+use strongroom::software::{SealingKey, Software};
+use strongroom::{EncryptAlg, EncryptParams, ErrorKind, KeySpec, SignAlg, WrapAlg};
 
 use super::common::*;
 

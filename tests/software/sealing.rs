@@ -1,10 +1,9 @@
 //! Sealing keys, moving to a new one, and the header that keeps one.
 
 use strongroom::provider::KeyProvider;
-use strongroom::software::{PassphraseCosts, SealingHeader, SealingKey};
+use strongroom::software::{PassphraseCosts, SealingHeader, SealingKey, Software};
 use strongroom::{
-    ErrorKind, KeyHandle, KeySpec, ProviderId, ProviderKeyId, Rule, SecretBytes, SignAlg, Software,
-    WrapAlg,
+    ErrorKind, KeyHandle, KeySpec, ProviderId, ProviderKeyId, Rule, SecretBytes, SignAlg, WrapAlg,
 };
 
 use super::common::*;
