@@ -1,6 +1,7 @@
 //! Sets of public keys (RFC 7517 section 5).
 
 use std::collections::HashSet;
+use std::fmt;
 
 use serde_json::value::RawValue;
 
@@ -39,14 +40,13 @@ pub const MAX_SET_KEYS: usize = 1000;
 /// ]));
 /// # Ok::<(), strongroom::Error>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct JwkSet {
     entries: Vec<SetEntry>,
     unknown: Vec<(String, String)>,
 }
 
 /// One member of `keys`.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum SetEntry {
     /// A key to use. (Boxed: it is much larger than the others.)
@@ -163,6 +163,32 @@ impl JwkSet {
             object.json(name, json);
         }
         object.end().into_text()
+    }
+}
+
+impl fmt::Debug for JwkSet {
+    /// Values of unknown members are not printed: nothing is known about them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unknown: Vec<&str> = self.unknown().map(|(name, _)| name).collect();
+        f.debug_struct("JwkSet")
+            .field("entries", &self.entries)
+            .field("unknown", &unknown)
+            .finish()
+    }
+}
+
+impl fmt::Debug for SetEntry {
+    /// Nor the text of unknown keys, for the same reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SetEntry::Key(key) => key.fmt(f),
+            SetEntry::Unknown { kty, raw } => write!(f, "Unknown({kty}, {} bytes)", raw.len()),
+            SetEntry::Invalid { index, error } => f
+                .debug_struct("Invalid")
+                .field("index", index)
+                .field("error", error)
+                .finish(),
+        }
     }
 }
 

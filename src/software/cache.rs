@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn key() -> Arc<Opened> {
-        Arc::new(Opened::Hmac(MacKey::new(&[1; 32]).unwrap()))
+        Arc::new(Opened::Hmac(Box::new(MacKey::new(&[1; 32]).unwrap())))
     }
 
     fn one() -> usize {

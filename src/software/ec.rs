@@ -22,20 +22,28 @@ use crate::secret::SecretBytes;
 
 /// A private key in the form that computes. The curve crates erase it on drop.
 pub(super) enum EcKey {
-    P256(p256::ecdsa::SigningKey),
-    P384(p384::ecdsa::SigningKey),
-    P521(p521::ecdsa::SigningKey),
-    P256K(k256::ecdsa::SigningKey),
+    P256(Box<p256::ecdsa::SigningKey>),
+    P384(Box<p384::ecdsa::SigningKey>),
+    P521(Box<p521::ecdsa::SigningKey>),
+    P256K(Box<k256::ecdsa::SigningKey>),
 }
 
 impl EcKey {
     /// The key with this scalar, which belongs to this point.
     pub(super) fn open(public: &EcPublic, d: &[u8]) -> Result<Self, Error> {
         let key = match public.curve() {
-            Curve::P256 => p256::ecdsa::SigningKey::from_slice(d).map(EcKey::P256),
-            Curve::P384 => p384::ecdsa::SigningKey::from_slice(d).map(EcKey::P384),
-            Curve::P521 => p521::ecdsa::SigningKey::from_slice(d).map(EcKey::P521),
-            Curve::P256K => k256::ecdsa::SigningKey::from_slice(d).map(EcKey::P256K),
+            Curve::P256 => p256::ecdsa::SigningKey::from_slice(d)
+                .map(Box::new)
+                .map(EcKey::P256),
+            Curve::P384 => p384::ecdsa::SigningKey::from_slice(d)
+                .map(Box::new)
+                .map(EcKey::P384),
+            Curve::P521 => p521::ecdsa::SigningKey::from_slice(d)
+                .map(Box::new)
+                .map(EcKey::P521),
+            Curve::P256K => k256::ecdsa::SigningKey::from_slice(d)
+                .map(Box::new)
+                .map(EcKey::P256K),
         };
         let key = key.map_err(|_| corrupt())?;
         let own = match &key {
@@ -57,10 +65,10 @@ impl EcKey {
         rng: &mut R,
     ) -> Result<Vec<u8>, Error> {
         match self {
-            EcKey::P256(key) => hedged::<_, p256::ecdsa::Signature, R>(key, digest, rng),
-            EcKey::P384(key) => hedged::<_, p384::ecdsa::Signature, R>(key, digest, rng),
-            EcKey::P521(key) => hedged::<_, p521::ecdsa::Signature, R>(key, digest, rng),
-            EcKey::P256K(key) => hedged::<_, k256::ecdsa::Signature, R>(key, digest, rng),
+            EcKey::P256(key) => hedged::<_, p256::ecdsa::Signature, R>(key.as_ref(), digest, rng),
+            EcKey::P384(key) => hedged::<_, p384::ecdsa::Signature, R>(key.as_ref(), digest, rng),
+            EcKey::P521(key) => hedged::<_, p521::ecdsa::Signature, R>(key.as_ref(), digest, rng),
+            EcKey::P256K(key) => hedged::<_, k256::ecdsa::Signature, R>(key.as_ref(), digest, rng),
         }
     }
 }
@@ -73,10 +81,10 @@ pub(crate) fn sign_deterministic(
     digest: &[u8],
 ) -> Result<Vec<u8>, Error> {
     match &EcKey::open(public, d)? {
-        EcKey::P256(key) => plain::<_, p256::ecdsa::Signature>(key, digest),
-        EcKey::P384(key) => plain::<_, p384::ecdsa::Signature>(key, digest),
-        EcKey::P521(key) => plain::<_, p521::ecdsa::Signature>(key, digest),
-        EcKey::P256K(key) => plain::<_, k256::ecdsa::Signature>(key, digest),
+        EcKey::P256(key) => plain::<_, p256::ecdsa::Signature>(key.as_ref(), digest),
+        EcKey::P384(key) => plain::<_, p384::ecdsa::Signature>(key.as_ref(), digest),
+        EcKey::P521(key) => plain::<_, p521::ecdsa::Signature>(key.as_ref(), digest),
+        EcKey::P256K(key) => plain::<_, k256::ecdsa::Signature>(key.as_ref(), digest),
     }
 }
 

@@ -13,12 +13,15 @@ use crate::error::Error;
 use crate::jwk::{Jwk, PublicKey};
 use crate::secret::SecretBytes;
 
+/// Each kind of key in a box of its own. The unused bytes of a small variant in a large
+/// enum are never written, so a move fills them with what the stack held before, which
+/// may be the key; and nothing erases them.
 pub(super) enum Opened {
-    Rsa(RsaKey),
+    Rsa(Box<RsaKey>),
     Ec(EcKey),
     /// AES keys compute MACs too, where they are long enough.
-    Aes(AesKey, MacKey),
-    Hmac(MacKey),
+    Aes(AesKey, Box<MacKey>),
+    Hmac(Box<MacKey>),
 }
 
 impl Opened {
@@ -32,7 +35,7 @@ impl Opened {
         let numbers = material::numbers(payload)?;
         match (spec, public.map(Jwk::key)) {
             (KeySpec::Rsa { .. }, Some(PublicKey::Rsa(public))) => {
-                RsaKey::open(public, numbers).map(Opened::Rsa)
+                RsaKey::open(public, numbers).map(|key| Opened::Rsa(Box::new(key)))
             }
             (KeySpec::Ec(curve), Some(PublicKey::Ec(public))) => {
                 // The curve crates would take shorter scalars and fill them up.
@@ -43,11 +46,12 @@ impl Opened {
             }
             (KeySpec::Aes { .. }, None) if numbers.len() == spec.byte_len() => {
                 let keys = AesKey::new(numbers).zip(MacKey::new(numbers));
-                keys.map(|(aes, mac)| Opened::Aes(aes, mac))
+                keys.map(|(aes, mac)| Opened::Aes(aes, Box::new(mac)))
                     .ok_or_else(corrupt)
             }
             (KeySpec::Hmac { .. }, None) if numbers.len() == spec.byte_len() => {
-                MacKey::new(numbers).map(Opened::Hmac).ok_or_else(corrupt)
+                let key = MacKey::new(numbers).ok_or_else(corrupt)?;
+                Ok(Opened::Hmac(Box::new(key)))
             }
             _ => Err(corrupt()),
         }

@@ -4,6 +4,7 @@
 //! result; only the provider's work is handed over as one batch, which a provider may
 //! spread over SIMD lanes or sessions.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::key::State;
@@ -15,7 +16,7 @@ use crate::handle::KeyHandle;
 use crate::provider::KeyProvider;
 
 /// What is signed: see [`Key::sign`] and [`Key::sign_digest`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignInput<'a> {
     /// A message.
@@ -43,7 +44,7 @@ pub struct SignItem<'a> {
 }
 
 /// A signature to check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct VerifyItem<'a> {
     /// The algorithm.
     pub alg: SignAlg,
@@ -51,6 +52,25 @@ pub struct VerifyItem<'a> {
     pub input: SignInput<'a>,
     /// The signature.
     pub signature: &'a [u8],
+}
+
+impl fmt::Debug for SignInput<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SignInput::Message(message) => write!(f, "Message({} bytes)", message.len()),
+            SignInput::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for VerifyItem<'_> {
+    /// Not the signature: one of HS* may be the MAC that somebody is to guess.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyItem")
+            .field("alg", &self.alg)
+            .field("input", &self.input)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Key {
