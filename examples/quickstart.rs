@@ -103,7 +103,7 @@ fn round_trip(key: &Key, alg: Alg, table: &mut Table) {
         alg.name(),
         produce.name(),
         done(&made),
-        making,
+        Some(making),
     );
     let Ok(made) = made else { return };
     let (back, checking) = timed(|| check(key, alg, &made));
@@ -112,7 +112,7 @@ fn round_trip(key: &Key, alg: Alg, table: &mut Table) {
         alg.name(),
         consume.name(),
         back,
-        checking,
+        Some(checking),
     );
 }
 

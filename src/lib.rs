@@ -16,10 +16,16 @@
 #![cfg_attr(not(test), warn(clippy::string_slice))]
 
 pub mod alg;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[doc = include_str!("../DESIGN.md")]
+pub mod design {}
 pub mod encoding;
 mod error;
 pub mod fit;
 mod handle;
+#[doc(hidden)]
+pub mod internal;
 pub mod jwk;
 pub mod provider;
 pub mod public;

@@ -56,8 +56,7 @@ const fn planned(
 /// Lowest first. A row may only build on rows above it in this list.
 const ARROWS: &[Row] = &[
     row("error", None, &[]),
-    row("limits", None, &[]),
-    row("secret", None, &["error", "limits"]),
+    row("secret", None, &["error"]),
     planned("engine", None, &[]),
     row("alg", Some("secret"), &[]),
     row("jwk", Some("alg"), &[]),
@@ -71,11 +70,7 @@ const ARROWS: &[Row] = &[
     planned("pkcs11", Some("provider"), &[]),
     // The vault knows backends by their trait alone, and does no cryptography.
     row("vault", Some("fit"), &["provider"]),
-    row(
-        "store",
-        None,
-        &["error", "limits", "secret", "alg", "vault"],
-    ),
+    row("store", None, &["error", "secret", "alg", "vault"]),
     planned("adapters", Some("vault"), &["public"]),
     // Above everything: the paved path, the suite for backends, the test hooks.
     row("simple", Some(EVERYTHING), &[]),
@@ -154,7 +149,7 @@ fn the_table_is_sound() {
             );
         }
     }
-    for free in ["error", "limits", "engine"] {
+    for free in ["error", "engine"] {
         assert!(
             allowed(free).expect("a row").is_empty(),
             "{free} names nothing"

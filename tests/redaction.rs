@@ -878,8 +878,8 @@ fn vaults(screen: &mut Screen, canaries: &[Canary], others: &Others) {
     let builder = Vault::builder()
         .host("vault.example")
         .provider(Arc::new(software))
-        .store(Arc::clone(&store) as Arc<dyn Store>)
-        .audit(Arc::clone(&audit) as Arc<dyn strongroom::vault::AuditSink>)
+        .store(store.clone())
+        .audit(audit.clone())
         .legacy(LegacyPolicy::allow_all());
     screen.debug(&builder);
     let vault = builder.build().unwrap();

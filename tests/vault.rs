@@ -546,7 +546,7 @@ impl Store for DyingStore {
     ) -> Result<Vec<(String, strongroom::vault::Record)>, Error> {
         self.inner.scan(prefix, after, limit)
     }
-    fn commit(&self, changes: &[Change]) -> Result<(), Error> {
+    fn commit(&self, changes: &[Change]) -> Result<u64, Error> {
         let mut left = self.left.lock().unwrap();
         if *left == 0 {
             return Err(ErrorKind::Unavailable { what: "store" }.into());
@@ -948,7 +948,7 @@ fn a_vault_is_not_built_from_parts_that_cannot_work() {
         ) -> Result<Vec<(String, strongroom::vault::Record)>, Error> {
             self.0.scan(prefix, after, limit)
         }
-        fn commit(&self, changes: &[Change]) -> Result<(), Error> {
+        fn commit(&self, changes: &[Change]) -> Result<u64, Error> {
             self.0.commit(changes)
         }
         fn is_durable(&self) -> bool {

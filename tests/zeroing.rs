@@ -370,7 +370,7 @@ fn failed_imports_leave_nothing() {
             let d = text.find(",\"d\"").unwrap();
             let mixed = [
                 public.trim_end_matches('}').as_bytes(),
-                text[d..].as_bytes(),
+                &text.as_bytes()[d..],
             ]
             .concat();
             let mixed = SecretBytes::from_vec(mixed);

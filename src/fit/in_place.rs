@@ -21,7 +21,7 @@ pub struct EncryptInPlaceRequest<'a> {
 
 impl<'a> EncryptInPlaceRequest<'a> {
     /// # Errors
-    /// [`Unfit`](ErrorKind::Unfit), or `buffer` with an algorithm other than GCM.
+    /// [`Unfit`](crate::ErrorKind::Unfit), or `buffer` with an algorithm other than GCM.
     pub fn new(
         key: &'a KeyHandle,
         alg: EncryptAlg,
@@ -69,7 +69,7 @@ pub struct DecryptInPlaceRequest<'a> {
 
 impl<'a> DecryptInPlaceRequest<'a> {
     /// # Errors
-    /// [`Unfit`](ErrorKind::Unfit); `buffer` with an algorithm other than GCM; `iv` or
+    /// [`Unfit`](crate::ErrorKind::Unfit); `buffer` with an algorithm other than GCM; `iv` or
     /// `tag` missing or of another length.
     pub fn new(
         key: &'a KeyHandle,

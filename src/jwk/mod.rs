@@ -35,6 +35,7 @@ pub use thumbprint::Thumbprint;
 pub use write::CurveNames;
 
 pub(crate) use ec::scalar_to_width;
+pub(crate) use primality::is_prime;
 
 /// A JWK without private members: a checked public key, or a symmetric key's
 /// description.

@@ -182,6 +182,7 @@ fn fault() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::hex;
     use super::*;
 
     #[test]
@@ -225,10 +226,5 @@ mod tests {
         let (ciphertext, sealed) = key.gcm_encrypt(iv, &aad, &plaintext).unwrap();
         assert_eq!(ciphertext[..8], hex("42831ec221777424"));
         assert_eq!(sealed.tag[..], hex("5bc94fbc3221a5db94fae95ae7121a47"));
-    }
-
-    fn hex(text: &str) -> Vec<u8> {
-        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-        (0..text.len()).step_by(2).map(byte).collect()
     }
 }

@@ -7,6 +7,7 @@ use super::cache::Cache;
 use super::capabilities;
 use super::random::Randomness;
 use super::sealing::{SealingKey, SealingKeys};
+use super::self_test;
 use crate::error::{Error, ErrorKind};
 use crate::handle::ProviderId;
 
@@ -94,8 +95,11 @@ impl Builder {
 
     /// # Errors
     /// [`Misconfigured`](ErrorKind::Misconfigured) without a sealing key, or with one
-    /// that is also ephemeral; [`Randomness`](ErrorKind::Randomness).
+    /// that is also ephemeral; [`Randomness`](ErrorKind::Randomness);
+    /// [`FaultDetected`](ErrorKind::FaultDetected) if this machine does not compute the
+    /// known answers.
     pub fn build(self) -> Result<Software, Error> {
+        self_test::passed()?;
         let misconfigured = |rule| Err(ErrorKind::Misconfigured { rule }.into());
         let current = match (self.current, self.ephemeral) {
             (Some(key), false) => key,

@@ -71,17 +71,20 @@ impl EcKey {
             EcKey::P256K(key) => hedged::<_, k256::ecdsa::Signature, R>(key.as_ref(), digest, rng),
         }
     }
+}
 
-    /// Signs with the nonce of RFC 6979 alone: what its test vectors check. Not for use:
-    /// one faulty signature beside a good one of the same digest gives the key away.
-    #[cfg_attr(not(test), allow(dead_code))]
-    pub(crate) fn sign_deterministic(&self, digest: &[u8]) -> Result<Vec<u8>, Error> {
-        match self {
-            EcKey::P256(key) => plain::<_, p256::ecdsa::Signature>(key.as_ref(), digest),
-            EcKey::P384(key) => plain::<_, p384::ecdsa::Signature>(key.as_ref(), digest),
-            EcKey::P521(key) => plain::<_, p521::ecdsa::Signature>(key.as_ref(), digest),
-            EcKey::P256K(key) => plain::<_, k256::ecdsa::Signature>(key.as_ref(), digest),
-        }
+/// Signs with the nonce of RFC 6979 alone: what its test vectors check. Not for use: one
+/// faulty signature beside a good one of the same digest gives the key away.
+pub(crate) fn sign_deterministic(
+    public: &EcPublic,
+    d: &[u8],
+    digest: &[u8],
+) -> Result<Vec<u8>, Error> {
+    match &EcKey::open(public, d)? {
+        EcKey::P256(key) => plain::<_, p256::ecdsa::Signature>(key.as_ref(), digest),
+        EcKey::P384(key) => plain::<_, p384::ecdsa::Signature>(key.as_ref(), digest),
+        EcKey::P521(key) => plain::<_, p521::ecdsa::Signature>(key.as_ref(), digest),
+        EcKey::P256K(key) => plain::<_, k256::ecdsa::Signature>(key.as_ref(), digest),
     }
 }
 
@@ -130,22 +133,17 @@ pub(super) fn generate(curve: Curve, rng: &Randomness) -> Result<(EcSecret, EcPu
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::hex;
     use super::*;
     use crate::alg::Hash;
-
-    fn hex(text: &str) -> Vec<u8> {
-        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-        (0..text.len()).step_by(2).map(byte).collect()
-    }
 
     /// RFC 6979 section A.2.5, message "sample" with SHA-256.
     #[test]
     fn deterministic_as_in_rfc_6979() {
         let d = hex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
         let (_, public) = EcSecret::from_scalar(Curve::P256, &d).unwrap();
-        let key = EcKey::open(&public, &d).unwrap();
         let digest = Hash::Sha256.hash(b"sample");
-        let signature = key.sign_deterministic(digest.as_bytes()).unwrap();
+        let signature = sign_deterministic(&public, &d, digest.as_bytes()).unwrap();
         let expected = concat!(
             "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716",
             "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"

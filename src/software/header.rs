@@ -28,9 +28,9 @@
 
 use std::fmt;
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use subtle::ConstantTimeEq;
 
+use super::passphrase::{PassphraseCosts, stretch};
 use super::random::Randomness;
 use super::sealing::SealingKey;
 use crate::alg::{WrapAlg, WrapScheme};
@@ -38,77 +38,12 @@ use crate::error::{Error, ErrorKind, Rule};
 use crate::fit::{UnwrapRequest, WrapRequest};
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
 use crate::provider::KeyProvider;
-use crate::secret::SecretBytes;
 
 const MAGIC: &[u8; 4] = b"srh1";
 const PASSPHRASE: u8 = 1;
 const WRAPPED: u8 = 2;
 const SALT_LEN: usize = 16;
 const CHECK_LEN: usize = 32;
-
-/// What guessing a passphrase costs: argon2id (RFC 9106).
-///
-/// ```
-/// use strongroom::software::PassphraseCosts;
-/// assert!(PassphraseCosts::new(64 * 1024, 3, 4).is_ok());
-/// assert!(PassphraseCosts::new(8 * 1024 * 1024, 3, 4).is_err());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PassphraseCosts {
-    memory_kib: u32,
-    passes: u32,
-    lanes: u32,
-}
-
-impl PassphraseCosts {
-    /// The least memory, in KiB: what OWASP asks for with two passes.
-    pub const MIN_MEMORY_KIB: u32 = 19 * 1024;
-    /// The most memory, in KiB: 1 GiB.
-    pub const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-    /// The most passes.
-    pub const MAX_PASSES: u32 = 16;
-    /// The most lanes.
-    pub const MAX_LANES: u32 = 16;
-
-    /// Costs of one's own. The bounds keep a header that was tampered with from taking
-    /// the machine's memory or a day, because costs are used before anything about the
-    /// header can be checked.
-    ///
-    /// # Errors
-    /// [`Rule::OutOfRange`] for `memory`, `passes` or `lanes`.
-    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, Error> {
-        let bounds = [
-            (
-                "memory",
-                memory_kib,
-                PassphraseCosts::MIN_MEMORY_KIB..=PassphraseCosts::MAX_MEMORY_KIB,
-            ),
-            ("passes", passes, 1..=PassphraseCosts::MAX_PASSES),
-            ("lanes", lanes, 1..=PassphraseCosts::MAX_LANES),
-        ];
-        for (field, value, range) in bounds {
-            if !range.contains(&value) {
-                return Err(Error::invalid(field, Rule::OutOfRange));
-            }
-        }
-        Ok(PassphraseCosts {
-            memory_kib,
-            passes,
-            lanes,
-        })
-    }
-}
-
-impl Default for PassphraseCosts {
-    /// 64 MiB, 3 passes, 4 lanes: the second recommendation of RFC 9106 section 4.
-    fn default() -> Self {
-        PassphraseCosts {
-            memory_kib: 64 * 1024,
-            passes: 3,
-            lanes: 4,
-        }
-    }
-}
 
 /// How to get at a [`SealingKey`]: from a passphrase, or by unwrapping it with another
 /// backend's key. Holds nothing secret; keep it beside the handles.
@@ -117,10 +52,7 @@ impl Default for PassphraseCosts {
 /// use strongroom::software::{PassphraseCosts, SealingHeader, Software};
 /// use strongroom::{ErrorKind, Rule};
 ///
-/// # let costs = PassphraseCosts::new(19 * 1024, 1, 1)?;
-/// # if false { let
-/// costs = PassphraseCosts::default();
-/// # }
+/// let costs = PassphraseCosts::default();
 /// let (header, key) = SealingHeader::from_passphrase(b"correct horse", costs)?;
 /// let software = Software::new(key)?;
 /// let stored = header.to_bytes();
@@ -369,30 +301,6 @@ fn corrupt() -> Error {
         what: "sealing header",
     }
     .into()
-}
-
-/// Argon2id, version 1.3.
-fn stretch(passphrase: &[u8], salt: &[u8], costs: PassphraseCosts) -> Result<SealingKey, Error> {
-    if passphrase.is_empty() {
-        return Err(Error::invalid("passphrase", Rule::Empty));
-    }
-    let PassphraseCosts {
-        memory_kib,
-        passes,
-        lanes,
-    } = costs;
-    let out_of_range = |_| Error::invalid("passphrase", Rule::OutOfRange);
-    let params = Params::new(memory_kib, passes, lanes, Some(SealingKey::LEN));
-    let params = params.map_err(out_of_range)?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let mut root = SecretBytes::zeroed(SealingKey::LEN);
-    argon2
-        .hash_password_into(passphrase, salt, root.expose_mut())
-        .map_err(|error| match error {
-            argon2::Error::OutOfMemory => ErrorKind::Unavailable { what: "memory" }.into(),
-            error => out_of_range(error),
-        })?;
-    SealingKey::from_secret(root)
 }
 
 impl fmt::Debug for SealingHeader {

@@ -165,12 +165,8 @@ fn part(block: [u8; 16], semiblock: &mut [u8; SEMIBLOCK]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::super::aes::AesKey;
+    use super::super::tests::hex;
     use super::*;
-
-    fn hex(text: &str) -> Vec<u8> {
-        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-        (0..text.len()).step_by(2).map(byte).collect()
-    }
 
     fn key(text: &str) -> AesKey {
         AesKey::new(&hex(text)).unwrap()
@@ -191,8 +187,8 @@ mod tests {
             ),
         ];
         for (key_len, len, wrapped) in cases {
-            let key = key(&all[..2 * key_len]);
-            let material = hex(&data[..2 * len]);
+            let key = AesKey::new(&hex(all)[..key_len]).unwrap();
+            let material = hex(data)[..len].to_vec();
             assert_eq!(wrap_kw(key.modes(), &material), hex(wrapped));
             let opened = unwrap_kw(key.modes(), &hex(wrapped)).unwrap();
             assert_eq!(opened.expose(), material);

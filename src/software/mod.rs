@@ -48,9 +48,11 @@ mod key_wrap;
 mod material;
 mod opened;
 mod operations;
+mod passphrase;
 mod random;
 mod rsa;
 mod sealing;
+mod self_test;
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,7 +60,10 @@ use std::sync::Arc;
 use rand_core::TryCryptoRng;
 
 pub use builder::Builder;
-pub use header::{PassphraseCosts, SealingHeader};
+// For the vectors of RFC 6979, through the hooks of `crate::internal`.
+pub(crate) use ec::sign_deterministic;
+pub use header::SealingHeader;
+pub use passphrase::PassphraseCosts;
 pub use sealing::SealingKey;
 
 use crate::alg::{Hash, KeySpec, SignAlg};
@@ -100,7 +105,7 @@ impl Software {
     /// A backend named `software` whose keys are sealed under this key.
     ///
     /// # Errors
-    /// None today; what [`Builder::build`] may find.
+    /// [`FaultDetected`](ErrorKind::FaultDetected), as [`Builder::build`].
     pub fn new(key: SealingKey) -> Result<Self, Error> {
         Software::builder().sealing_key(key).build()
     }
@@ -184,9 +189,11 @@ impl Software {
         };
         let blob = self.keys.seal(identity, &payload, &self.rng)?;
         let handle = KeyHandle::new(self.id.clone(), new.id(), new.spec(), public, blob)?;
-        // From the payload and not from the numbers at hand: what is tried is what was
-        // sealed.
-        let key = Opened::from_payload(handle.spec(), handle.public(), &payload)?;
+        // From the blob and not from the numbers at hand: a key that was sealed wrongly is
+        // noticed while it can still be made again.
+        let fault = |_| Error::from(ErrorKind::FaultDetected);
+        let payload = self.unseal(&handle).map_err(fault)?;
+        let key = Opened::from_payload(handle.spec(), handle.public(), &payload).map_err(fault)?;
         self.check_pair(&handle, &key)?;
         self.cache.put(&handle, &Arc::new(key));
         Ok(handle)
@@ -277,8 +284,9 @@ impl KeyProvider for Software {
         Ok(None)
     }
 
-    /// Forgets the opened key. The blob is the key: it is destroyed when whoever stores
-    /// the handle drops it, and a copy of the handle kept elsewhere still opens.
+    /// Forgets the opened key, which is erased when its last running operation ends. The
+    /// blob is the key: it is destroyed when whoever stores the handle drops it. A copy of
+    /// the handle that is used afterwards, or in the same moment, opens the key again.
     fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {
         self.check_ours(key)?;
         self.cache.evict(key.id());

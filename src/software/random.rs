@@ -17,20 +17,17 @@ use zeroize::Zeroize;
 
 use crate::error::{Error, ErrorKind};
 
-/// Draws of this many bytes or more take part in the repetition test. Shorter ones
-/// repeat by chance.
+/// Draws of this many bytes or more are watched: shorter ones repeat, or are zero, by
+/// chance. With this many that happens once in 2^64 draws.
 const WATCHED: usize = 8;
-
-/// Draws of this many bytes or more are never all zero by chance.
-const NEVER_ZERO: usize = 16;
 
 /// An embedder's generator, its error type forgotten.
 type Fill = dyn FnMut(&mut [u8]) -> Result<(), ErrorKind> + Send;
 
 pub(super) struct Randomness {
     source: Source,
-    /// The first eight bytes of the last watched draw. Starting at zero makes a draw of
-    /// zeros a repetition from the first one on.
+    /// The first eight bytes of the last watched draw; zero, which no draw may be, before
+    /// there was one.
     last: AtomicU64,
 }
 
@@ -76,12 +73,12 @@ impl Randomness {
     }
 
     fn watch(&self, out: &[u8]) -> Result<(), ErrorKind> {
-        if out.len() >= NEVER_ZERO && out.iter().all(|byte| *byte == 0) {
-            return Err(ErrorKind::Randomness);
-        }
         let Some(first) = out.first_chunk::<WATCHED>() else {
             return Ok(());
         };
+        if out.iter().all(|byte| *byte == 0) {
+            return Err(ErrorKind::Randomness);
+        }
         let first = u64::from_ne_bytes(*first);
         if self.last.swap(first, Ordering::Relaxed) == first {
             return Err(ErrorKind::Randomness);
@@ -135,6 +132,18 @@ mod tests {
             let error = zeros.fill(&mut vec![1; len]).unwrap_err();
             assert_eq!(*error.kind(), ErrorKind::Randomness);
         }
+    }
+
+    /// A source that dies after good draws: its first IV would already be zeros.
+    #[test]
+    fn zeros_after_good_draws_are_refused() {
+        let mut calls = 0;
+        let dies = Randomness::own(Scripted(move |out: &mut [u8]| {
+            calls += 1;
+            out.fill(u8::from(calls == 1));
+        }));
+        assert!(dies.fill(&mut [0; 12]).is_ok());
+        assert!(dies.fill(&mut [0; 12]).is_err());
     }
 
     #[test]

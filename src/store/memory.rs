@@ -71,7 +71,7 @@ impl Store for MemoryStore {
         Ok(found.collect())
     }
 
-    fn commit(&self, changes: &[Change]) -> Result<(), Error> {
+    fn commit(&self, changes: &[Change]) -> Result<u64, Error> {
         let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
         let as_expected = |change: &Change| {
             records.get(&change.key).map(|record| record.revision) == change.expect
@@ -93,7 +93,7 @@ impl Store for MemoryStore {
         }
         // Last, so that whoever sees the new revision sees the new records.
         self.revision.store(revision, Ordering::Release);
-        Ok(())
+        Ok(revision)
     }
 
     fn is_durable(&self) -> bool {

@@ -15,7 +15,7 @@ use super::record::{
     KeyRecord, PENDING, PendingRecord, VersionFacts, VersionRecord, key_record, pending_record,
     version_record,
 };
-use super::{Action, Change, Core, Key, KeyName, KeyOptions, KeyVersion, Target, Vault};
+use super::{Action, Change, Core, Key, KeyId, KeyName, KeyOptions, KeyVersion, Target, Vault};
 use crate::alg::KeySpec;
 use crate::error::{Error, ErrorKind, Rule};
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
@@ -209,13 +209,19 @@ impl Vault {
         name: KeyName,
         result: Result<VersionFacts, Error>,
     ) -> Result<Key, Error> {
-        let key =
-            result.map(|facts| Key::pinned(Arc::clone(&self.core), facts.name, facts.version));
-        let target = match &key {
-            Ok(key) => Target::Key(key.id()?),
+        let target = match &result {
+            Ok(facts) => {
+                let host = self.core.host.clone();
+                Target::Key(KeyId::new(host, name, facts.version))
+            }
             Err(_) => Target::Name(name),
         };
-        self.core.record(action, target, key)
+        let facts = self.core.record(action, target, result)?;
+        Ok(Key::pinned(
+            Arc::clone(&self.core),
+            facts.name,
+            facts.version,
+        ))
     }
 }
 
@@ -234,12 +240,7 @@ impl Core {
             id,
         };
         let key = pending_record(&facts.name, facts.version);
-        self.store
-            .commit(&[Change::insert(key.clone(), record.encode()?)])?;
-        let written = self.store.get(&key)?;
-        written
-            .map(|record| record.revision)
-            .ok_or_else(|| ErrorKind::Conflict.into())
+        self.store.commit(&[Change::insert(key, record.encode()?)])
     }
 
     /// Undoes step 1 after the provider refused. If that fails too the record stays, and
@@ -289,7 +290,7 @@ impl Core {
             }
             match self.store.commit(&changes) {
                 Err(error) if *error.kind() == ErrorKind::Conflict => {}
-                done => return done,
+                done => return done.map(|_| ()),
             }
         }
         Err(ErrorKind::Conflict.into())

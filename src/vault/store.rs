@@ -95,12 +95,13 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<Vec<(String, Record)>, Error>;
 
-    /// Makes all changes, durably if the store is, or none.
+    /// Makes all changes, durably if the store is, or none. Answers with the revision
+    /// that the records written now have.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if any record is not the one that its
     /// change expects.
-    fn commit(&self, changes: &[Change]) -> Result<(), Error>;
+    fn commit(&self, changes: &[Change]) -> Result<u64, Error>;
 
     /// Whether what was committed outlives the process. A provider whose keys do not
     /// is refused with such a store.

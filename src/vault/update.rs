@@ -56,7 +56,7 @@ impl Vault {
             let change = Change::replace(key.clone(), old.revision, record.encode()?);
             match self.core.store.commit(&[change]) {
                 Err(error) if *error.kind() == ErrorKind::Conflict => {}
-                done => return done,
+                done => return done.map(|_| ()),
             }
         }
         Err(ErrorKind::Conflict.into())

@@ -1,0 +1,129 @@
+//! Known answers, computed once before the first backend is built.
+//!
+//! They catch a build or a machine that computes wrongly before it encrypts something that
+//! nobody will be able to decrypt. Where one fails, no backend comes to be in this process.
+//! RSA and key generation need none: each RSA result is checked, and each new key is tried
+//! against its public half.
+
+use std::sync::LazyLock;
+
+use super::aes::AesKey;
+use super::hmac::MacKey;
+use super::{ec, key_wrap};
+use crate::alg::{Curve, Hash};
+use crate::error::{Error, ErrorKind};
+use crate::jwk::EcSecret;
+
+/// What each computation gave when this was written, shortened to eight bytes.
+struct Answers {
+    /// HMAC-SHA-256, RFC 4231 test case 1.
+    hmac: [u8; 8],
+    /// AES-128-GCM of a zero block under a zero key and IV: test case 2 of McGrew and
+    /// Viega's submission; the tag.
+    gcm: [u8; 8],
+    /// RFC 3394 section 4.1.
+    kw: [u8; 8],
+    /// RFC 6979 section A.2.5, P-256 and SHA-256, "sample".
+    ecdsa: [u8; 8],
+}
+
+const ANSWERS: Answers = Answers {
+    hmac: [0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53],
+    gcm: [0xab, 0x6e, 0x47, 0xd4, 0x2c, 0xec, 0x13, 0xbd],
+    kw: [0x1F, 0xA6, 0x8B, 0x0A, 0x81, 0x12, 0xB4, 0x47],
+    ecdsa: [0xEF, 0xD4, 0x8B, 0x2A, 0xAC, 0xB6, 0xA8, 0xFD],
+};
+
+/// The private key of RFC 6979 section A.2.5.
+const ECDSA_KEY: [u8; 32] = [
+    0xC9, 0xAF, 0xA9, 0xD8, 0x45, 0xBA, 0x75, 0x16, 0x6B, 0x5C, 0x21, 0x57, 0x67, 0xB1, 0xD6, 0x93,
+    0x4E, 0x50, 0xC3, 0xDB, 0x36, 0xE8, 0x9B, 0x12, 0x7B, 0x8A, 0x62, 0x2B, 0x12, 0x0F, 0x67, 0x21,
+];
+
+/// Runs the tests, the first time; afterwards remembers how they went.
+pub(super) fn passed() -> Result<(), Error> {
+    static PASSED: LazyLock<bool> = LazyLock::new(|| agrees(&ANSWERS));
+    verdict(*PASSED)
+}
+
+fn verdict(passed: bool) -> Result<(), Error> {
+    if passed {
+        return Ok(());
+    }
+    Err(ErrorKind::FaultDetected.into())
+}
+
+fn agrees(answers: &Answers) -> bool {
+    hmac() == Some(answers.hmac)
+        && gcm() == Some(answers.gcm)
+        && kw() == Some(answers.kw)
+        && ecdsa() == Some(answers.ecdsa)
+}
+
+fn start(bytes: &[u8]) -> Option<[u8; 8]> {
+    bytes.first_chunk().copied()
+}
+
+fn hmac() -> Option<[u8; 8]> {
+    start(&MacKey::new(&[0x0b; 20])?.mac(Hash::Sha256, b"Hi There")?)
+}
+
+fn gcm() -> Option<[u8; 8]> {
+    let key = AesKey::new(&[0; 16])?;
+    let (ciphertext, sealed) = key.gcm_encrypt([0; 12], b"", &[0; 16]).ok()?;
+    let opened = key.gcm_decrypt(&sealed, b"", &ciphertext).ok()?;
+    let back = opened.expose() == [0; 16];
+    start(&sealed.tag).filter(|_| back)
+}
+
+fn kw() -> Option<[u8; 8]> {
+    let bytes = |step: u8| std::array::from_fn(|at| u8::try_from(at).unwrap_or_default() * step);
+    let (key, material): ([u8; 16], [u8; 16]) = (bytes(0x01), bytes(0x11));
+    let key = AesKey::new(&key)?;
+    let wrapped = key_wrap::wrap_kw(key.modes(), &material);
+    let opened = key_wrap::unwrap_kw(key.modes(), &wrapped).ok()?;
+    let back = opened.expose() == material;
+    start(&wrapped).filter(|_| back)
+}
+
+fn ecdsa() -> Option<[u8; 8]> {
+    let (_, public) = EcSecret::from_scalar(Curve::P256, &ECDSA_KEY).ok()?;
+    let digest = Hash::Sha256.hash(b"sample");
+    start(&ec::sign_deterministic(&public, &ECDSA_KEY, digest.as_bytes()).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_computes_rightly() {
+        passed().unwrap();
+    }
+
+    #[test]
+    fn each_wrong_answer_refuses_everything() {
+        let wrong = [0; 8];
+        for answers in [
+            Answers {
+                hmac: wrong,
+                ..ANSWERS
+            },
+            Answers {
+                gcm: wrong,
+                ..ANSWERS
+            },
+            Answers {
+                kw: wrong,
+                ..ANSWERS
+            },
+            Answers {
+                ecdsa: wrong,
+                ..ANSWERS
+            },
+        ] {
+            let error = verdict(agrees(&answers)).unwrap_err();
+            assert_eq!(*error.kind(), ErrorKind::FaultDetected);
+        }
+    }
+}
