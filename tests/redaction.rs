@@ -70,6 +70,9 @@ const TYPES: &[(&str, Why)] = &[
     ("OpSet", NAME), ("SignAlg", NAME), ("SignScheme", NAME), ("SignRow", FACTS),
     ("Standing", NAME), ("WrapAlg", NAME), ("WrapScheme", NAME), ("WrapRow", FACTS),
     ("HashValue", Shown), ("Digest", Shown),
+    // conformance
+    ("Check", FACTS), ("Coverage", FACTS),
+    ("Subject", Plain("keys that the suite makes for itself")),
     // encoding
     ("PasswordKdf", NAME),
     // error
@@ -82,7 +85,7 @@ const TYPES: &[(&str, Why)] = &[
     ("EncryptInPlaceRequest", Shown), ("SignRequest", Shown), ("VerifyRequest", Shown),
     ("UnwrapRequest", Shown), ("WrapRequest", Shown), ("Signature", Shown),
     ("Sealed", Plain("an IV and a tag, which travel with the ciphertext")),
-    ("SignData", Plain("has no Debug")),
+    ("SignData", Plain("prints the name of a hash, or a length")),
     // handle
     ("KeyHandle", Shown), ("ProviderId", Shown),
     ("ProviderKeyId", Plain("an id, which is no secret and stands in records")),
