@@ -68,7 +68,7 @@ pub enum ErrorKind {
     },
     /// There is no such key, version or record.
     NotFound,
-    /// The name is taken, or another writer was first.
+    /// Another writer was first.
     Conflict,
     /// The signature does not verify. Carries nothing, ever.
     BadSignature,
@@ -127,12 +127,13 @@ impl Error {
         &self.0.kind
     }
 
-    /// Whether the same call may succeed later, unchanged.
+    /// Whether the same call may succeed later, unchanged, and does no harm if it is made
+    /// twice. [`ErrorKind::Audit`] is not among them: what was asked for may have been done.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.kind(),
-            ErrorKind::Unavailable { .. } | ErrorKind::Audit | ErrorKind::Randomness
+            ErrorKind::Unavailable { .. } | ErrorKind::Randomness
         )
     }
 
@@ -172,8 +173,7 @@ impl Error {
 
     /// An error of this kind with the failure below it.
     ///
-    /// # Panics
-    /// Never. A source given to a cryptographic failure is dropped, not kept.
+    /// A source given to a cryptographic failure is dropped, not kept.
     #[must_use]
     pub fn with_source(
         kind: ErrorKind,
@@ -216,7 +216,7 @@ impl fmt::Display for ErrorKind {
                     .try_for_each(|(word, name)| write!(f, " {word}{name}"))
             }
             ErrorKind::NotFound => f.write_str("no such key"),
-            ErrorKind::Conflict => f.write_str("the name is taken, or another writer was first"),
+            ErrorKind::Conflict => f.write_str("another writer was first"),
             ErrorKind::BadSignature => f.write_str("the signature does not verify"),
             ErrorKind::DecryptFailed => f.write_str("decryption failed"),
             ErrorKind::Corrupt { what } => {

@@ -32,7 +32,27 @@ struct Double {
     /// Makes the key, then fails, as if the process had died before the answer.
     dies_after_making: AtomicBool,
     fails_to_make: AtomicBool,
+    /// Makes the key and says that it did not.
+    answers_too_late: AtomicBool,
     unreachable: AtomicBool,
+    hsm: AtomicBool,
+    /// What others do while a key is being made.
+    meanwhile: Mutex<Option<Meanwhile>>,
+}
+
+struct Meanwhile(Box<dyn Fn() + Send>);
+
+impl std::ops::Deref for Meanwhile {
+    type Target = dyn Fn() + Send;
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 impl Double {
@@ -42,7 +62,10 @@ impl Double {
             made: Mutex::default(),
             dies_after_making: AtomicBool::new(false),
             fails_to_make: AtomicBool::new(false),
+            answers_too_late: AtomicBool::new(false),
             unreachable: AtomicBool::new(false),
+            hsm: AtomicBool::new(false),
+            meanwhile: Mutex::default(),
         })
     }
 }
@@ -56,7 +79,8 @@ impl KeyProvider for Double {
         self.inner.id()
     }
     fn capabilities(&self) -> Arc<Capabilities> {
-        self.inner.capabilities()
+        let offers = Capabilities::clone(&self.inner.capabilities());
+        Arc::new(offers.with_hsm(self.hsm.load(Ordering::SeqCst)))
     }
     fn generate(&self, new: &NewKey) -> Result<KeyHandle, Error> {
         if self.fails_to_make.load(Ordering::SeqCst) {
@@ -66,6 +90,12 @@ impl KeyProvider for Double {
         self.made.lock().unwrap().push(handle.clone());
         if self.dies_after_making.load(Ordering::SeqCst) {
             panic!("the process dies here");
+        }
+        if self.answers_too_late.load(Ordering::SeqCst) {
+            return Err(unavailable());
+        }
+        if let Some(meanwhile) = &*self.meanwhile.lock().unwrap() {
+            meanwhile();
         }
         Ok(handle)
     }
@@ -80,6 +110,10 @@ impl KeyProvider for Double {
         Ok(made.iter().find(|handle| handle.id() == *id).cloned())
     }
     fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {
+        self.made
+            .lock()
+            .unwrap()
+            .retain(|made| made.id() != key.id());
         self.inner.destroy(key)
     }
     fn sign(&self, request: &strongroom::fit::SignRequest<'_>) -> Result<Signature, Error> {
@@ -498,8 +532,11 @@ fn creation_that_dies_in_the_provider_is_completed_at_the_next_open() {
     let vault = open(double.clone(), store.clone());
     let open_still = vault.settle().unwrap();
     assert_eq!(open_still.len(), 1);
-    assert_eq!(open_still[0].name, "k".parse().unwrap());
-    assert_eq!(open_still[0].id, double.made.lock().unwrap()[0].id());
+    assert!(open_still[0].record.starts_with("pending/k/"));
+    assert_eq!(
+        *open_still[0].error.kind(),
+        ErrorKind::Unavailable { what: "double" }
+    );
 
     double.unreachable.store(false, Ordering::SeqCst);
     let vault = open(double.clone(), store);
@@ -522,6 +559,201 @@ fn creation_that_the_provider_refuses_leaves_nothing() {
         ErrorKind::Unavailable { what: "double" }
     );
     assert!(store.scan("", None, 100).unwrap().is_empty());
+}
+
+#[test]
+fn a_provider_that_answers_too_late_keeps_no_key_behind() {
+    let double = Double::new();
+    let store = Arc::new(MemoryStore::new());
+    let vault = open(double.clone(), store.clone());
+    double.answers_too_late.store(true, Ordering::SeqCst);
+    assert!(vault.create("k", Curve::P256, &KeyOptions::new()).is_err());
+    assert!(double.made.lock().unwrap().is_empty(), "destroyed again");
+    assert!(store.scan("", None, 100).unwrap().is_empty());
+
+    // Where it cannot be asked, the record stays and is settled later.
+    double.unreachable.store(true, Ordering::SeqCst);
+    assert!(vault.create("k", Curve::P256, &KeyOptions::new()).is_err());
+    assert_eq!(vault.settle().unwrap().len(), 1);
+    double.unreachable.store(false, Ordering::SeqCst);
+    assert!(vault.settle().unwrap().is_empty());
+    vault.latest("k").unwrap();
+}
+
+#[test]
+fn what_a_crash_left_does_not_come_before_what_was_made_since() {
+    let double = Double::new();
+    let p = parts(double.clone());
+    double.answers_too_late.store(true, Ordering::SeqCst);
+    double.unreachable.store(true, Ordering::SeqCst);
+    assert!(
+        p.vault
+            .create("k", Curve::P256, &KeyOptions::new())
+            .is_err()
+    );
+    double.answers_too_late.store(false, Ordering::SeqCst);
+    let current = p
+        .vault
+        .create("k", Curve::P256, &KeyOptions::new())
+        .unwrap();
+    double.unreachable.store(false, Ordering::SeqCst);
+    assert!(p.vault.settle().unwrap().is_empty());
+    assert_eq!(
+        p.vault.latest("k").unwrap().id().unwrap(),
+        current.id().unwrap()
+    );
+    assert_eq!(p.vault.versions("k", None, None).unwrap().items.len(), 2);
+    let created = p.audit.events();
+    let created = created
+        .iter()
+        .filter(|event| event.action == Action::Create);
+    let outcomes: Vec<_> = created.map(|event| event.outcome.clone()).collect();
+    let failed = Outcome::Failed(ErrorKind::Unavailable { what: "double" });
+    assert_eq!(outcomes, [failed, Outcome::Success, Outcome::Success]);
+}
+
+#[test]
+fn settling_leaves_alone_what_is_being_made() {
+    let double = Double::new();
+    let vault = open(double.clone(), Arc::new(MemoryStore::new()));
+    let other = vault.clone();
+    let settles = Meanwhile(Box::new(move || {
+        assert!(other.settle().unwrap().is_empty())
+    }));
+    *double.meanwhile.lock().unwrap() = Some(settles);
+    let key = vault.create("k", Curve::P256, &KeyOptions::new()).unwrap();
+    assert_eq!(vault.versions("k", None, None).unwrap().items.len(), 1);
+    key.sign(SignAlg::Es256, b"m").unwrap();
+}
+
+#[test]
+fn a_version_that_another_opener_settled_meanwhile_is_still_created() {
+    let double = Double::new();
+    let store = Arc::new(MemoryStore::new());
+    let vault = open(double.clone(), store.clone());
+    let (provider, records) = (double.clone(), store.clone());
+    let opens = Meanwhile(Box::new(move || {
+        drop(open(provider.clone(), records.clone()))
+    }));
+    *double.meanwhile.lock().unwrap() = Some(opens);
+    let key = vault.create("k", Curve::P256, &KeyOptions::new()).unwrap();
+    assert_eq!(vault.latest("k").unwrap().id().unwrap(), key.id().unwrap());
+}
+
+#[test]
+fn one_damaged_record_does_not_hide_the_others() {
+    let p = parts(Arc::new(Software::ephemeral().unwrap()));
+    for name in ["a", "b", "c"] {
+        p.vault
+            .create(name, Curve::P256, &KeyOptions::new())
+            .unwrap();
+    }
+    let damage = |prefix: &str| {
+        let (key, record) = p.store.scan(prefix, None, 1).unwrap().remove(0);
+        p.store
+            .commit(&[Change::replace(key.clone(), record.revision, b"?".to_vec())])
+            .unwrap();
+        key
+    };
+    damage("version/b/");
+    let page = p.vault.list(None, Some(2)).unwrap();
+    assert_eq!(page.items.len(), 1);
+    assert_eq!(page.damaged, ["key/b"]);
+    let rest = p.vault.list(page.next.as_ref(), Some(2)).unwrap();
+    assert_eq!(rest.items[0].name.as_str(), "c");
+    let versions = p.vault.versions("b", None, None).unwrap();
+    assert_eq!((versions.items.len(), versions.damaged.len()), (0, 1));
+
+    let pending = Change::insert("pending/x/y".into(), b"?".to_vec());
+    p.store.commit(&[pending]).unwrap();
+    let unsettled = p.vault.settle().unwrap();
+    assert_eq!(unsettled[0].record, "pending/x/y");
+    assert_eq!(
+        *unsettled[0].error.kind(),
+        ErrorKind::Corrupt { what: "record" }
+    );
+    let again = open(Arc::new(Software::ephemeral().unwrap()), p.store.clone());
+    assert_eq!(again.list(None, None).unwrap().items.len(), 2);
+}
+
+#[test]
+fn keys_in_hardware_say_so() {
+    let double = Double::new();
+    double.hsm.store(true, Ordering::SeqCst);
+    let vault = open(double, Arc::new(MemoryStore::new()));
+    for (spec, kty) in [
+        (KeySpec::Ec(Curve::P256), "\"kty\":\"EC-HSM\""),
+        (KeySpec::Aes { bits: 256 }, "\"kty\":\"oct-HSM\""),
+    ] {
+        let key = vault.create("k", spec, &KeyOptions::new()).unwrap();
+        let json = key.jwk().unwrap().to_json();
+        assert!(json.contains(kty), "{json}");
+    }
+}
+
+#[test]
+fn resealing_moves_a_version_to_the_current_sealing_key() {
+    use strongroom::software::SealingKey;
+    let (old, new) = ([1; 32], [2; 32]);
+    let store = Arc::new(MemoryStore::new());
+    let under = |key| Software::new(SealingKey::from_bytes(key)).unwrap();
+    let vault = open(Arc::new(under(old)), store.clone());
+    let id = vault
+        .create("k", Curve::P256, &KeyOptions::new())
+        .unwrap()
+        .id()
+        .unwrap();
+
+    let both = Software::builder()
+        .sealing_key(SealingKey::from_bytes(new))
+        .older_sealing_key(SealingKey::from_bytes(old))
+        .build()
+        .unwrap();
+    let vault = open(Arc::new(both), store.clone());
+    assert_eq!(vault.latest("k").unwrap().reseal().unwrap(), id);
+
+    let vault = open(Arc::new(under(new)), store.clone());
+    vault
+        .latest("k")
+        .unwrap()
+        .sign(SignAlg::Es256, b"m")
+        .unwrap();
+    let vault = open(Arc::new(under(old)), store);
+    let error = vault
+        .latest("k")
+        .unwrap()
+        .sign(SignAlg::Es256, b"m")
+        .unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Corrupt { what: "sealed key" });
+}
+
+#[test]
+fn refusals_of_names_are_events_too() {
+    let p = parts(Arc::new(Software::ephemeral().unwrap()));
+    let _ = p.vault.create("a b", Curve::P256, &KeyOptions::new());
+    let _ = p.vault.latest("a b");
+    let _ = p.vault.get("a", "?");
+    let _ = p.vault.update("a b", "?", &KeyUpdate::new());
+    let _ = p.vault.versions("a b", None, None);
+    let _ = p
+        .vault
+        .create("a", KeySpec::Rsa { bits: 5 }, &KeyOptions::new());
+    let events = p.audit.events();
+    let names: Vec<_> = events.iter().map(|event| event.action.name()).collect();
+    let expected = [
+        "KeyCreate",
+        "KeyGet",
+        "KeyGet",
+        "KeyUpdate",
+        "KeyListVersions",
+        "KeyCreate",
+    ];
+    assert_eq!(names, expected);
+    assert!(
+        events
+            .iter()
+            .all(|event| matches!(event.outcome, Outcome::Failed(_)))
+    );
 }
 
 /// Loses every commit after the first `left`, as a process that dies does.
@@ -741,7 +973,7 @@ fn a_sink_that_fails_withholds_the_result() {
     audit.fails.store(true, Ordering::SeqCst);
     let error = key.sign(SignAlg::Hs256, b"m").unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Audit);
-    assert!(error.is_retryable());
+    assert!(!error.is_retryable(), "it may have been done");
     assert!(std::error::Error::source(&error).is_some());
     let params = strongroom::DecryptParams::none()
         .with_iv(&sealed.iv)

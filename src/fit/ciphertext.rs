@@ -180,6 +180,15 @@ impl Ciphertext {
         self.tag.as_ref().map(<[u8; GCM_TAG_LEN]>::as_slice)
     }
 
+    /// IV and tag of GCM.
+    #[must_use]
+    pub fn sealed(&self) -> Option<Sealed> {
+        match (self.iv, self.tag) {
+            (Some(Iv::Gcm(iv)), Some(tag)) => Some(Sealed { iv, tag }),
+            _ => None,
+        }
+    }
+
     /// IV and tag as decryption takes them. Associated data is the caller's to add.
     #[must_use]
     pub fn params(&self) -> DecryptParams<'_> {

@@ -15,8 +15,7 @@ pub struct EncryptInPlaceRequest<'a> {
     key: &'a KeyHandle,
     alg: EncryptAlg,
     aad: &'a [u8],
-    /// The plaintext, to become the ciphertext. Unchanged after an error.
-    pub buffer: &'a mut [u8],
+    buffer: &'a mut [u8],
 }
 
 impl<'a> EncryptInPlaceRequest<'a> {
@@ -55,6 +54,12 @@ impl<'a> EncryptInPlaceRequest<'a> {
     pub fn aad(&self) -> &'a [u8] {
         self.aad
     }
+
+    /// The plaintext, to become the ciphertext. Unchanged after an error.
+    #[must_use]
+    pub fn buffer_mut(&mut self) -> &mut [u8] {
+        self.buffer
+    }
 }
 
 /// Content to decrypt in its own buffer: GCM alone.
@@ -63,8 +68,7 @@ pub struct DecryptInPlaceRequest<'a> {
     alg: EncryptAlg,
     sealed: Sealed,
     aad: &'a [u8],
-    /// The ciphertext, to become the plaintext. Unchanged after an error.
-    pub buffer: &'a mut [u8],
+    buffer: &'a mut [u8],
 }
 
 impl<'a> DecryptInPlaceRequest<'a> {
@@ -109,6 +113,12 @@ impl<'a> DecryptInPlaceRequest<'a> {
     #[must_use]
     pub fn aad(&self) -> &'a [u8] {
         self.aad
+    }
+
+    /// The ciphertext, to become the plaintext. Unchanged after an error.
+    #[must_use]
+    pub fn buffer_mut(&mut self) -> &mut [u8] {
+        self.buffer
     }
 }
 

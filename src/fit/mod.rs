@@ -6,10 +6,10 @@
 //! do not check: one signs 20-byte "digests" with a P-256 key, another reports an RSA
 //! mechanism on an EC key as a general error.)
 //!
-//! Inputs whose form is the caller's fault are refused with the field and the rule.
-//! Inputs that an attacker may have altered (a signature's, ciphertext's or wrapped
-//! key's length) fail as [`ErrorKind::BadSignature`] or [`ErrorKind::DecryptFailed`],
-//! like every other alteration.
+//! Inputs whose form is the caller's fault are refused with the field and the rule, and
+//! so are an IV, a tag and a CBC ciphertext of impossible lengths, which are public. A
+//! signature, an RSA ciphertext or a wrapped key of a wrong length fails as
+//! [`ErrorKind::BadSignature`] or [`ErrorKind::DecryptFailed`], like one with a wrong byte.
 
 mod ciphertext;
 mod encrypt;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
+
 use super::{MAX_DATA_LEN, check_fit, check_len};
 use crate::alg::{Digest, HashValue, SignAlg, SignScheme};
 use crate::error::{Error, Rule};
@@ -9,7 +11,7 @@ use crate::handle::KeyHandle;
 
 /// A signature or MAC, in its JOSE form (RFC 7518 section 3): r || s for ES*, the
 /// modulus' length for RS* and PS*, the digest's length for HS*.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Signature(Vec<u8>);
 
 impl Signature {
@@ -31,6 +33,16 @@ impl Signature {
         self.0
     }
 }
+
+impl PartialEq for Signature {
+    /// In constant time for equal lengths: comparing a MAC byte by byte gives it away
+    /// byte by byte. (Verifying is the operation for it.)
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Signature {}
 
 impl AsRef<[u8]> for Signature {
     fn as_ref(&self) -> &[u8] {

@@ -7,6 +7,7 @@
 //! a key may be used, by whom and when, is the vault's to decide.
 
 mod capabilities;
+mod in_place;
 mod new_key;
 mod rng;
 
@@ -161,20 +162,32 @@ pub trait KeyProvider: fmt::Debug + Send + Sync {
         public::wrap_key(request, &mut ProviderRng::new(self))
     }
 
-    /// Encrypts in the caller's buffer.
+    /// Encrypts in the caller's buffer; by default through [`encrypt`](KeyProvider::encrypt)
+    /// and a copy.
     ///
     /// # Errors
     /// As [`encrypt`](KeyProvider::encrypt); the buffer is then unchanged.
     fn encrypt_in_place(&self, request: &mut EncryptInPlaceRequest<'_>) -> Result<Sealed, Error> {
-        Err(unsupported(Op::Encrypt, request.alg(), request.key()))
+        in_place::encrypt(self, request)
     }
 
-    /// Decrypts in the caller's buffer.
+    /// Decrypts in the caller's buffer; by default through [`decrypt`](KeyProvider::decrypt)
+    /// and a copy.
     ///
     /// # Errors
     /// As [`decrypt`](KeyProvider::decrypt); the buffer is then unchanged.
     fn decrypt_in_place(&self, request: &mut DecryptInPlaceRequest<'_>) -> Result<(), Error> {
-        Err(unsupported(Op::Decrypt, request.alg(), request.key()))
+        in_place::decrypt(self, request)
+    }
+
+    /// The same key in the form that the backend would give it today: `Software` seals it
+    /// under its current sealing key. By default the handle as it is.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt), [`NotFound`](ErrorKind::NotFound),
+    /// [`Randomness`](ErrorKind::Randomness).
+    fn reseal(&self, key: &KeyHandle) -> Result<KeyHandle, Error> {
+        Ok(key.clone())
     }
 
     /// Signs many, in order, each with its own result.

@@ -131,24 +131,6 @@ impl Software {
         Software::builder().ephemeral().build()
     }
 
-    /// The same key, sealed under the current sealing key: id, kind and public half stay.
-    /// A handle that is sealed under it already comes back as it is. Once every handle
-    /// has been through here, an older sealing key can be forgotten.
-    ///
-    /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) for a blob that does not open,
-    /// [`NotFound`](ErrorKind::NotFound) for a handle of another backend,
-    /// [`Randomness`](ErrorKind::Randomness).
-    pub fn reseal(&self, key: &KeyHandle) -> Result<KeyHandle, Error> {
-        let payload = self.unseal(key)?;
-        if self.keys.is_current(key.blob()) {
-            return Ok(key.clone());
-        }
-        let blob = self.keys.seal(Identity::of(key), &payload, &self.rng)?;
-        let public = key.public().cloned();
-        KeyHandle::new(self.id.clone(), key.id(), key.spec(), public, blob)
-    }
-
     /// The opened key behind a handle, from the cache or from its blob.
     fn open(&self, handle: &KeyHandle) -> Result<Arc<Opened>, Error> {
         if let Some(key) = self.cache.get(handle) {
@@ -336,6 +318,19 @@ impl KeyProvider for Software {
     fn decrypt_in_place(&self, request: &mut DecryptInPlaceRequest<'_>) -> Result<(), Error> {
         let key = self.open(request.key())?;
         operations::decrypt_in_place(&key, request)
+    }
+
+    /// The same key, sealed under the current sealing key: id, kind and public half stay.
+    /// A handle that is sealed under it already comes back as it is. Once every handle
+    /// has been through here, an older sealing key can be forgotten.
+    fn reseal(&self, key: &KeyHandle) -> Result<KeyHandle, Error> {
+        let payload = self.unseal(key)?;
+        if self.keys.is_current(key.blob()) {
+            return Ok(key.clone());
+        }
+        let blob = self.keys.seal(Identity::of(key), &payload, &self.rng)?;
+        let public = key.public().cloned();
+        KeyHandle::new(self.id.clone(), key.id(), key.spec(), public, blob)
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), Error> {

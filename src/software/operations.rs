@@ -122,7 +122,8 @@ pub(super) fn encrypt_in_place(
     rng: &Randomness,
 ) -> Result<Sealed, Error> {
     let key = aes(key).ok_or_else(|| unsupported(Op::Encrypt, request.alg(), request.key()))?;
-    key.gcm_encrypt_in_place(fresh_iv(rng)?, request.aad(), request.buffer)
+    let (iv, aad) = (fresh_iv(rng)?, request.aad());
+    key.gcm_encrypt_in_place(iv, aad, request.buffer_mut())
 }
 
 pub(super) fn decrypt_in_place(
@@ -131,7 +132,7 @@ pub(super) fn decrypt_in_place(
 ) -> Result<(), Error> {
     let key = aes(key).ok_or_else(|| unsupported(Op::Decrypt, request.alg(), request.key()))?;
     let (sealed, aad) = (*request.sealed(), request.aad());
-    key.gcm_decrypt_in_place(&sealed, aad, request.buffer)
+    key.gcm_decrypt_in_place(&sealed, aad, request.buffer_mut())
 }
 
 fn aes(key: &Opened) -> Option<&AesKey> {

@@ -180,7 +180,8 @@ impl KeyOptions {
     }
 }
 
-/// A change to a version's attributes. What is not named stays as it is.
+/// A change to a version's attributes. What is not named stays as it is; a time can be
+/// moved and not removed, as with the service.
 ///
 /// ```
 /// use strongroom::vault::KeyUpdate;
@@ -248,9 +249,10 @@ impl KeyUpdate {
         now: UnixTime,
     ) -> Result<(), Error> {
         let new_ops = self.ops.unwrap_or(*ops);
-        if ops.contains(KeyOp::Import) && new_ops != *ops {
-            // A key exchange key stays one: what was imported under it was promised that
-            // the key does nothing else.
+        let is_exchange = |ops: OpSet| ops.contains(KeyOp::Import);
+        if (is_exchange(*ops) || is_exchange(new_ops)) && new_ops != *ops {
+            // A key exchange key is made as one and stays one: what is imported under it
+            // was promised that the key does, and ever did, nothing else.
             return Err(Error::invalid("key_ops", Rule::Unexpected));
         }
         check_ops(spec, new_ops)?;

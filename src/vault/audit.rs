@@ -6,7 +6,8 @@
 //! the sink then fails the caller gets [`ErrorKind::Audit`], although the change
 //! stands.
 //!
-//! Events tell who, which key, what, how many bytes and how it ended; never data.
+//! Events tell which key, what, how many bytes and how it ended; never data. (Who asked
+//! comes with roles.)
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -34,12 +35,15 @@ pub enum Action {
     ListVersions,
     /// A version's attributes were changed.
     Update,
+    /// A version was brought under the current sealing key.
+    Reseal,
     /// One of the six verbs.
     Use(Op),
 }
 
 impl Action {
-    /// The service's operation name, such as `KeySign`. (`KeyAdopt` is our own.)
+    /// The service's operation name, such as `KeySign`. (`KeyAdopt` and
+    /// `KeyReseal` are our own.)
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -50,6 +54,7 @@ impl Action {
             Action::List => "KeyList",
             Action::ListVersions => "KeyListVersions",
             Action::Update => "KeyUpdate",
+            Action::Reseal => "KeyReseal",
             Action::Use(Op::Sign) => "KeySign",
             Action::Use(Op::Verify) => "KeyVerify",
             Action::Use(Op::WrapKey) => "KeyWrap",

@@ -239,7 +239,11 @@ impl LookedUp {
                 Err(error) => refused.push(Some(error)),
             }
         }
-        let mut done = run(&requests).into_iter();
+        let done = match requests.as_slice() {
+            [] => Vec::new(),
+            requests => run(requests),
+        };
+        let mut done = done.into_iter();
         let mut results = Vec::with_capacity(items.len());
         for (((key, item), state), refused) in items.iter().zip(&self.0).zip(refused) {
             let result = match refused {

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use super::audit::AuditSink;
 use super::clock::{Clock, SystemClock};
+use super::create::InFlight;
 use super::policy::LegacyPolicy;
 use super::store::Store;
 use super::{Core, Vault};
 use crate::error::{Error, ErrorKind};
 use crate::provider::KeyProvider;
+
+/// The most seconds of leeway: beyond a few minutes it would switch the times off.
+const MAX_LEEWAY: u64 = 600;
 
 /// The parts of a [`Vault`]. Provider, store and audit sink have no default: a vault
 /// that forgets its keys, or keeps no record, is one that somebody asked for.
@@ -61,8 +65,8 @@ impl VaultBuilder {
         self
     }
 
-    /// Seconds by which `nbf` and `exp` are stretched, for clocks that disagree.
-    /// Default: 0.
+    /// Seconds by which `nbf` and `exp` are stretched, for clocks that disagree; ten
+    /// minutes at most. Default: 0.
     pub fn leeway(mut self, seconds: u64) -> Self {
         self.leeway = seconds;
         self
@@ -82,6 +86,9 @@ impl VaultBuilder {
         let store = self.store.ok_or_else(|| missing("a vault needs a store"))?;
         let no_audit = || missing("a vault needs an audit sink; NoAudit is one");
         let audit = self.audit.ok_or_else(no_audit)?;
+        if self.leeway > MAX_LEEWAY {
+            return Err(missing("a leeway is ten minutes at most"));
+        }
         if store.is_durable() && provider.capabilities().is_ephemeral() {
             let rule = "a durable store needs a provider whose keys survive the process";
             return Err(missing(rule));
@@ -96,6 +103,7 @@ impl VaultBuilder {
                 clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
                 legacy: self.legacy,
                 leeway: self.leeway,
+                in_flight: InFlight::default(),
             }),
         };
         vault.settle()?;

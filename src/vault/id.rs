@@ -1,6 +1,8 @@
 //! Names, versions and key identifiers.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -73,6 +75,25 @@ impl PartialEq for KeyName {
 }
 
 impl Eq for KeyName {}
+
+impl Hash for KeyName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded.hash(state);
+    }
+}
+
+impl PartialOrd for KeyName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for KeyName {
+    /// By the folded spelling, as they are listed.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded.cmp(&other.folded)
+    }
+}
 
 impl fmt::Display for KeyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -177,7 +198,8 @@ impl FromStr for VaultHost {
             return Err(Error::invalid("host", Rule::TooLong(VaultHost::MAX_LEN)));
         }
         let allowed = |c: u8| c.is_ascii_alphanumeric() || b".-:[]".contains(&c);
-        if !host.bytes().all(allowed) {
+        let begins = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+        if !begins || !host.bytes().all(allowed) {
             return Err(Error::invalid("host", Rule::Character));
         }
         Ok(VaultHost(host.into()))
@@ -191,6 +213,14 @@ impl PartialEq for VaultHost {
 }
 
 impl Eq for VaultHost {}
+
+impl Hash for VaultHost {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0
+            .bytes()
+            .for_each(|c| state.write_u8(c.to_ascii_lowercase()));
+    }
+}
 
 impl fmt::Display for VaultHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,7 +245,7 @@ impl fmt::Debug for VaultHost {
 /// assert_eq!(kid.to_string(), id);
 /// # Ok::<(), strongroom::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct KeyId {
     host: VaultHost,
     name: KeyName,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::policy::{Context, Subject, permit};
-use super::record::{KeyRecord, VersionRecord, key_record, version_record};
+use super::record::{KeyRecord, VersionRecord, corrupt, key_record, version_record};
 use super::{Attributes, AuditEvent, Core, KeyId, KeyName, KeyVersion, Tags, Target};
 use crate::alg::{Alg, Digest, EncryptAlg, KeySpec, Op, OpSet, SignAlg, WrapAlg};
 use crate::error::{Error, ErrorKind};
@@ -293,8 +293,8 @@ impl Key {
         })
     }
 
-    /// The one way to a provider: permit, then `work` (fit, offer, provider), then audit,
-    /// then release.
+    /// The way of every verb: permit, then `work` (fit, offer, provider), then audit, then
+    /// release. (Batches take the same steps, item by item, in `batch.rs`.)
     fn run<T>(
         &self,
         op: Op,
@@ -393,7 +393,10 @@ impl Key {
         let record = VersionRecord::decode(&found.value)?;
         if record.facts.version != version || record.facts.name != self.name {
             // A record put in another one's place.
-            return Err(ErrorKind::Corrupt { what: "record" }.into());
+            return Err(corrupt());
+        }
+        if record.handle.provider() != self.core.provider_id() {
+            return Err(ErrorKind::Unavailable { what: "provider" }.into());
         }
         Ok(Arc::new(State {
             id: KeyId::new(self.core.host.clone(), key.name, version),

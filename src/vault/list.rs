@@ -1,7 +1,11 @@
 //! Listing keys and versions, a page at a time.
 
-use super::record::{KEYS, KeyRecord, VersionRecord, key_record, version_record, versions_of};
-use super::{Action, Attributes, Core, KeyId, KeyName, KeyVersion, Tags, Target, Vault};
+use std::str::FromStr;
+
+use super::record::{
+    KEYS, KeyRecord, VersionRecord, corrupt, key_record, version_record, versions_of,
+};
+use super::{Action, Attributes, Core, KeyId, KeyName, KeyVersion, Record, Tags, Target, Vault};
 use crate::error::{Error, ErrorKind, Rule};
 
 /// The most items on a page, and how many there are when nothing is asked for (the
@@ -16,6 +20,9 @@ pub struct Page<T, After> {
     pub items: Vec<T>,
     /// What to ask for the next page with; `None` at the end.
     pub next: Option<After>,
+    /// The records that should be on this page and are damaged: one that is does not hide
+    /// the others.
+    pub damaged: Vec<String>,
 }
 
 /// A key in a list: its current version's attributes and tags.
@@ -86,7 +93,7 @@ impl Vault {
         after: Option<KeyVersion>,
         max: Option<usize>,
     ) -> Result<Page<VersionItem, KeyVersion>, Error> {
-        let name: KeyName = name.parse()?;
+        let name: KeyName = self.core.checked(Action::ListVersions, name.parse())?;
         let page = self.core.versions(&name, after, max);
         self.core
             .record(Action::ListVersions, Target::Name(name), page)
@@ -102,22 +109,17 @@ impl Core {
         let max = check_max(max)?;
         let after = after.map(key_record);
         let found = self.store.scan(KEYS, after.as_deref(), max + 1)?;
-        let mut items = Vec::with_capacity(found.len());
-        for (_, record) in found {
-            let KeyRecord { name, current } = KeyRecord::decode(&record.value)?;
-            let Some(version) = self.store.get(&version_record(&name, current))? else {
-                // Gone since the scan.
-                continue;
-            };
-            let facts = VersionRecord::decode(&version.value)?.facts;
-            items.push(KeyItem {
+        page(found, max, KEYS, |value| {
+            let KeyRecord { name, current } = KeyRecord::decode(value)?;
+            let version = self.store.get(&version_record(&name, current))?;
+            let facts = VersionRecord::decode(&version.ok_or_else(corrupt)?.value)?.facts;
+            Ok(KeyItem {
                 id: format!("https://{}/keys/{name}", self.host),
                 name,
                 attributes: facts.attributes,
                 tags: facts.tags,
-            });
-        }
-        Ok(page(items, max, |item| item.name.clone()))
+            })
+        })
     }
 
     fn versions(
@@ -133,16 +135,14 @@ impl Core {
         let found = self
             .store
             .scan(&versions_of(name), after.as_deref(), max + 1)?;
-        let mut items = Vec::with_capacity(found.len());
-        for (_, record) in found {
-            let facts = VersionRecord::decode(&record.value)?.facts;
-            items.push(VersionItem {
+        page(found, max, &versions_of(name), |value| {
+            let facts = VersionRecord::decode(value)?.facts;
+            Ok(VersionItem {
                 id: KeyId::new(self.host.clone(), spelled.clone(), facts.version),
                 attributes: facts.attributes,
                 tags: facts.tags,
-            });
-        }
-        Ok(page(items, max, |item| item.id.version()))
+            })
+        })
     }
 }
 
@@ -153,10 +153,32 @@ fn check_max(max: Option<usize>) -> Result<usize, Error> {
     }
 }
 
-/// Cuts `max + 1` items to a page; the one too many tells that there is a next.
-fn page<T, After>(mut items: Vec<T>, max: usize, after: fn(&T) -> After) -> Page<T, After> {
-    let more = items.len() > max;
-    items.truncate(max);
-    let next = items.last().filter(|_| more).map(after);
-    Page { items, next }
+/// Cuts `max + 1` records to a page; the one too many tells that there is a next. What a
+/// page goes on after is the rest of a record's key behind `prefix`.
+fn page<T, After: FromStr>(
+    mut found: Vec<(String, Record)>,
+    max: usize,
+    prefix: &str,
+    read: impl Fn(&[u8]) -> Result<T, Error>,
+) -> Result<Page<T, After>, Error> {
+    let more = found.len() > max;
+    found.truncate(max);
+    let last = found.last().filter(|_| more);
+    let last = last.and_then(|(key, _)| key.strip_prefix(prefix));
+    let next = last.and_then(|rest| rest.parse().ok());
+    let mut page = Page {
+        items: Vec::with_capacity(found.len()),
+        next,
+        damaged: Vec::new(),
+    };
+    for (key, record) in found {
+        match read(&record.value) {
+            Ok(item) => page.items.push(item),
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt { .. }) => {
+                page.damaged.push(key);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(page)
 }

@@ -20,6 +20,7 @@ mod key;
 mod list;
 mod policy;
 mod record;
+mod settle;
 mod store;
 mod update;
 
@@ -35,11 +36,11 @@ pub use audit::{Action, AuditEvent, AuditSink, MemoryAudit, NoAudit, Outcome, Ta
 pub use batch::{SignInput, SignItem, VerifyItem};
 pub use builder::VaultBuilder;
 pub use clock::{Clock, ManualClock, SystemClock, UnixTime};
-pub use create::Pending;
 pub use id::{KeyId, KeyName, KeyVersion, VaultHost};
 pub use key::{Key, Keyed};
 pub use list::{KeyItem, Page, VersionItem};
 pub use policy::LegacyPolicy;
+pub use settle::Unsettled;
 pub use store::{Change, Record, Store};
 
 /// Keys under names and versions. Cheap to clone; all clones are the same vault.
@@ -77,6 +78,7 @@ struct Core {
     clock: Arc<dyn Clock>,
     legacy: LegacyPolicy,
     leeway: u64,
+    in_flight: create::InFlight,
 }
 
 impl Vault {
@@ -102,7 +104,8 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), or a malformed `name` or `version`.
     pub fn get(&self, name: &str, version: &str) -> Result<Key, Error> {
-        let (name, version) = (name.parse()?, version.parse()?);
+        let name = self.core.checked(Action::Get, name.parse())?;
+        let version = self.core.checked(Action::Get, version.parse())?;
         let key = Key::pinned(Arc::clone(&self.core), name, version);
         self.look_up(key)
     }
@@ -113,7 +116,8 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), or a malformed `name`.
     pub fn latest(&self, name: &str) -> Result<Key, Error> {
-        let key = Key::floating(Arc::clone(&self.core), name.parse()?);
+        let name = self.core.checked(Action::Get, name.parse())?;
+        let key = Key::floating(Arc::clone(&self.core), name);
         self.look_up(key)
     }
 
@@ -123,7 +127,10 @@ impl Vault {
     /// [`NotFound`](ErrorKind::NotFound), also for the identifier of another vault.
     pub fn get_by_id(&self, id: &KeyId) -> Result<Key, Error> {
         if id.host() != self.host() {
-            return Err(ErrorKind::NotFound.into());
+            let foreign = Err(ErrorKind::NotFound.into());
+            return self
+                .core
+                .record(Action::Get, Target::Key(id.clone()), foreign);
         }
         let key = Key::pinned(Arc::clone(&self.core), id.name().clone(), id.version());
         self.look_up(key)
@@ -153,6 +160,14 @@ impl Core {
             self.write(&event)?;
         }
         result
+    }
+
+    /// An argument that was read, or the event of a refusal before anything was looked up.
+    fn checked<T>(&self, action: Action, argument: Result<T, Error>) -> Result<T, Error> {
+        match argument {
+            Ok(argument) => Ok(argument),
+            refused => self.record(action, Target::Vault, refused),
+        }
     }
 
     fn write(&self, event: &AuditEvent) -> Result<(), Error> {

@@ -15,6 +15,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{Attributes, Tags};
+use super::audit::Action;
 use super::clock::UnixTime;
 use super::id::{KeyName, KeyVersion};
 use crate::alg::{KeyOp, KeySpec, OpSet};
@@ -71,9 +72,11 @@ pub(super) struct VersionRecord {
 /// A version that a provider was asked to make; it may or may not have done so.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PendingRecord {
+    pub(super) action: Action,
     pub(super) facts: VersionFacts,
     pub(super) provider: ProviderId,
     pub(super) id: ProviderKeyId,
+    pub(super) spec: KeySpec,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,12 +121,14 @@ struct VersionWire {
 #[serde(deny_unknown_fields)]
 struct PendingWire {
     format: u32,
+    action: String,
     facts: FactsWire,
     provider: String,
     key_id: String,
+    spec: String,
 }
 
-fn corrupt() -> Error {
+pub(super) fn corrupt() -> Error {
     ErrorKind::Corrupt { what: "record" }.into()
 }
 
@@ -194,21 +199,38 @@ impl VersionRecord {
 }
 
 impl PendingRecord {
+    /// The key that was asked for, and not another one that a provider answers with.
+    pub(super) fn check(&self, made: KeyHandle) -> Result<KeyHandle, Error> {
+        let asked = (&self.provider, self.id, self.spec);
+        if (made.provider(), made.id(), made.spec()) != asked {
+            return Err(ErrorKind::FaultDetected.into());
+        }
+        Ok(made)
+    }
+
     pub(super) fn encode(&self) -> Result<Vec<u8>, Error> {
         encode(&PendingWire {
             format: FORMAT,
+            action: self.action.name().into(),
             facts: FactsWire::of(&self.facts),
             provider: self.provider.to_string(),
             key_id: self.id.to_string(),
+            spec: self.spec.to_string(),
         })
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let wire = decode::<PendingWire>(bytes, |wire| wire.format)?;
+        let made_by = [Action::Create, Action::Import];
+        let action = made_by
+            .into_iter()
+            .find(|action| action.name() == wire.action);
         Ok(PendingRecord {
+            action: action.ok_or_else(corrupt)?,
             facts: wire.facts.read()?,
             provider: read(ProviderId::new(&wire.provider))?,
             id: read_key_id(&wire.key_id)?,
+            spec: read(wire.spec.parse())?,
         })
     }
 }
@@ -303,9 +325,11 @@ mod tests {
         assert_eq!(VersionRecord::decode(&bytes).unwrap(), record);
 
         let pending = PendingRecord {
+            action: Action::Import,
             facts: facts(),
             provider: ProviderId::new("token").unwrap(),
             id: ProviderKeyId::from_bytes([1; 16]),
+            spec: KeySpec::Rsa { bits: 3072 },
         };
         let bytes = pending.encode().unwrap();
         assert_eq!(PendingRecord::decode(&bytes).unwrap(), pending);

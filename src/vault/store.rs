@@ -7,12 +7,18 @@ use std::sync::Arc;
 use crate::error::Error;
 
 /// A stored value with the revision at which it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// Differs from that of every other value that this key has had.
     pub revision: u64,
     /// The bytes.
     pub value: Arc<[u8]>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Record({}, {} bytes)", self.revision, self.value.len())
+    }
 }
 
 /// One change of a commit.

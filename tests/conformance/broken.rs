@@ -403,7 +403,7 @@ impl KeyProvider for Provider {
     fn decrypt_in_place(&self, request: &mut DecryptInPlaceRequest<'_>) -> Result<(), Error> {
         let result = self.inner.decrypt_in_place(request);
         if self.is(Fault::SpoilsTheBuffer) && result.is_err() {
-            request.buffer.fill(0);
+            request.buffer_mut().fill(0);
         }
         result
     }
