@@ -167,6 +167,11 @@ impl KeyHandle {
         self.0.public.as_ref()
     }
 
+    /// Whether this is the last of its clones.
+    pub(crate) fn is_last(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// What the backend needs to find or open the key; opaque to everyone else.
     #[must_use]
     pub fn blob(&self) -> &[u8] {

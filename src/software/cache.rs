@@ -52,14 +52,33 @@ impl Cache {
     pub(super) fn get(&self, handle: &KeyHandle) -> Option<Arc<Opened>> {
         let inner = self.read();
         let entry = inner.entries.get(&handle.id())?;
-        if !same(&entry.handle, handle) {
+        let clones = are_clones(&entry.handle, handle);
+        if !clones && entry.handle != *handle {
             return None;
         }
         let now = self.now.load(Ordering::Relaxed);
         if entry.used.load(Ordering::Relaxed) != now {
             entry.used.store(now, Ordering::Relaxed);
         }
-        Some(Arc::clone(&entry.key))
+        let key = Arc::clone(&entry.key);
+        // Nobody can present a clone of it any more: it is the one that an import gave
+        // out, say, and the caller's was read from a record. From now on this one is
+        // recognised without comparing every byte.
+        let replace = !clones && entry.handle.is_last();
+        drop(inner);
+        if replace {
+            self.replace_handle(handle);
+        }
+        Some(key)
+    }
+
+    fn replace_handle(&self, handle: &KeyHandle) {
+        let mut inner = self.write();
+        if let Some(entry) = inner.entries.get_mut(&handle.id())
+            && entry.handle == *handle
+        {
+            entry.handle = handle.clone();
+        }
     }
 
     /// Keeps a key that has just been opened, in place of an older one of the same id.
@@ -142,11 +161,11 @@ impl Inner {
     }
 }
 
-/// Whether two handles are the same one. Clones share their blob, which is quick to see:
-/// as long as the cached handle lives, no other blob can be at its address.
-fn same(cached: &KeyHandle, presented: &KeyHandle) -> bool {
+/// Whether one handle is a clone of the other. Clones share their blob, which is quick to
+/// see: as long as the cached handle lives, no other blob can be at its address.
+fn are_clones(cached: &KeyHandle, presented: &KeyHandle) -> bool {
     let (a, b) = (cached.blob(), presented.blob());
-    (std::ptr::eq(a, b) && !a.is_empty()) || cached == presented
+    std::ptr::eq(a, b) && !a.is_empty()
 }
 
 impl fmt::Debug for Cache {
@@ -191,6 +210,29 @@ mod tests {
         assert!(cache.get(&handle(1, b"blub")).is_none());
         assert!(cache.get(&handle(1, b"")).is_none());
         assert!(cache.get(&handle(2, b"blob")).is_none());
+    }
+
+    #[test]
+    fn a_handle_that_is_left_alone_makes_room_for_its_equal() {
+        let cache = Cache::new(1 << 20);
+        let first = handle(1, b"blob");
+        cache.put(&first, &key());
+        let second = handle(1, b"blob");
+        let keeps = |handle: &KeyHandle| {
+            let entries = &cache.read().entries;
+            entries
+                .values()
+                .any(|entry| are_clones(&entry.handle, handle))
+        };
+        assert!(cache.get(&second).is_some());
+        assert!(
+            keeps(&first) && !keeps(&second),
+            "the first is still in use"
+        );
+        drop(first);
+        assert!(cache.get(&second).is_some());
+        assert!(keeps(&second));
+        assert!(cache.get(&handle(1, b"blub")).is_none());
     }
 
     #[test]
