@@ -12,7 +12,8 @@ use crate::jwk::{self, EcSecret};
 #[must_use]
 pub fn is_prime(candidate: &[u8]) -> bool {
     let bits = u32::try_from(8 * candidate.len()).unwrap_or(u32::MAX);
-    jwk::is_prime(&BoxedUint::from_be_slice_truncated(candidate, bits))
+    let candidate = BoxedUint::from_be_slice_truncated(candidate, bits);
+    jwk::is_prime(&candidate).is_ok_and(|prime| prime)
 }
 
 /// An ECDSA signature with the nonce of RFC 6979 and no randomness: `r || s`, and a low

@@ -304,37 +304,3 @@ fn row_137_nothing_at_all_is_something() {
     aes.decrypt_in_place(EncryptAlg::A256Gcm, &mut nothing, params)
         .unwrap();
 }
-
-/// The check of the CRT result is the `rsa` crate's; this holds it to it across
-/// versions. One wrong half of a CRT computation, let out, is the private key (Boneh,
-/// DeMillo, Lipton 1997).
-///
-/// With a factor that is not prime, the half modulo that factor comes out wrong, as it
-/// does from a flipped bit. The crate takes such a key (our import does not).
-#[test]
-fn row_106_a_fault_in_the_crt_never_leaves() {
-    use crypto_bigint::BoxedUint;
-    use rand_core::SeedableRng;
-    use rsa::pkcs8::DecodePrivateKey;
-    use rsa::traits::{PrivateKeyParts, PublicKeyParts, SignatureScheme};
-    use rsa::{Pkcs1v15Sign, RsaPrivateKey};
-
-    let pem = include_str!("../examples/data/rsa-2048-private.pem");
-    let key = RsaPrivateKey::from_pkcs8_pem(pem).unwrap();
-    let sign = |key: &RsaPrivateKey| {
-        let mut rng = chacha20::ChaCha20Rng::from_seed([7; 32]);
-        Pkcs1v15Sign::new::<sha2::Sha256>().sign(Some(&mut rng), key, &[0x42; 32])
-    };
-    assert!(sign(&key).is_ok());
-
-    let [p, q] = key.primes() else {
-        panic!("two primes")
-    };
-    let faulty = (1..50).find_map(|step| {
-        let other = p.as_ref().wrapping_add(BoxedUint::from(2u64 * step));
-        let key = RsaPrivateKey::from_p_q(other, q.as_ref().clone(), key.e().clone());
-        key.ok()
-    });
-    let faulty = faulty.expect("a number beside the prime");
-    assert_eq!(sign(&faulty), Err(rsa::Error::Internal));
-}

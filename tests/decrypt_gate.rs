@@ -10,7 +10,7 @@
 //! the making of the error. The generator gives every RSA decryption the same blinding
 //! value: drawing one takes a random number of draws, and that noise would cover what is
 //! looked for; and no allocation costs more than another ([`bump`]). So the counts are the
-//! same on every run. In unoptimised code the copies weigh more, and the limits are wider.
+//! same on every run. Unoptimised code, whose copies weigh more, is not measured.
 //! Nothing is said here about instructions whose time depends on their operands, or about
 //! the cache.
 #![allow(unsafe_code)]
@@ -253,7 +253,7 @@ fn rsa1_5_does_not_tell() {
     }
     if let Some(counts) = count_or_skip("decrypt_gate", "rsa1_5_does_not_tell") {
         // The copies of 0 to 245 bytes: what the draft calls public.
-        let limit = if cfg!(debug_assertions) { 25_000 } else { 500 };
+        let limit = 500;
         let limits = Limits {
             open: limit,
             fail: 0,
@@ -334,7 +334,7 @@ fn oaep_does_not_tell() {
         return measure(&probe, &classes, before, run);
     }
     if let Some(counts) = count_or_skip("decrypt_gate", "oaep_does_not_tell") {
-        let limit = if cfg!(debug_assertions) { 6_000 } else { 300 };
+        let limit = 300;
         let limits = Limits {
             open: limit,
             fail: 0,
@@ -424,7 +424,7 @@ fn key_wrap_does_not_tell() {
         return measure(&probe, &classes, || (), run);
     }
     if let Some(counts) = count_or_skip("decrypt_gate", "key_wrap_does_not_tell") {
-        let limit = if cfg!(debug_assertions) { 8_000 } else { 300 };
+        let limit = 300;
         let limits = Limits {
             open: limit,
             fail: 0,
@@ -488,7 +488,7 @@ fn cbc_padding_does_not_tell_where() {
     }
     if let Some(counts) = count_or_skip("decrypt_gate", "cbc_padding_does_not_tell_where") {
         // That it failed, the caller is told. Where, he is not.
-        let limit = if cfg!(debug_assertions) { 8_000 } else { 300 };
+        let limit = 300;
         let limits = Limits {
             open: limit,
             fail: 0,

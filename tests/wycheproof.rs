@@ -5,8 +5,8 @@
 //! agree, or the case belongs to a class that the family's test states with its reason
 //! (another hash, another size of key), and that the case is refused there, and how,
 //! is asserted as well. Nothing is skipped. Each file prints what became of its cases
-//! and fails if that is not what its table says; a file of a newer release without a
-//! line in a table fails too.
+//! and fails if that is not what its table says; in the signature and RSA decryption
+//! families a file of a newer release without a line in a table fails too.
 //!
 //! The columns of the tables: valid and accepted, invalid and refused, refused as
 //! outside what this crate offers.

@@ -25,7 +25,7 @@ const PBKDF2_ITERATIONS: u32 = 600_000;
 /// keys. A file that asks for more is there to keep us busy.
 const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 
-/// The most of scrypt's N r (128 bytes of memory each: 128 MiB) that we run.
+/// The most of scrypt's N r + r p (128 bytes of memory each: 128 MiB) that we run.
 const MAX_SCRYPT_MEMORY: u64 = 1 << 20;
 
 /// The most of scrypt's N r p (time) that we run: six times what we write by default.
@@ -102,10 +102,13 @@ fn check_costs(kdf: &Kdf) -> Result<(), Error> {
             _ => Err(Error::invalid("iterations", Rule::OutOfRange)),
         },
         Kdf::Scrypt(costs) => {
-            let memory = costs.cost_parameter.checked_mul(costs.block_size.into());
-            let work = memory.and_then(|m| m.checked_mul(costs.parallelization.into()));
-            match (memory, work) {
-                (Some(1..=MAX_SCRYPT_MEMORY), Some(1..=MAX_SCRYPT_WORK)) => Ok(()),
+            // RFC 7914 section 2: N above 1; N r and r p blocks of 128 bytes are held.
+            let (n, r) = (costs.cost_parameter, u64::from(costs.block_size));
+            let p = u64::from(costs.parallelization);
+            let memory = n.checked_mul(r).and_then(|table| table.checked_add(r * p));
+            let work = n.checked_mul(r * p);
+            match (n, memory, work) {
+                (2.., Some(1..=MAX_SCRYPT_MEMORY), Some(1..=MAX_SCRYPT_WORK)) => Ok(()),
                 _ => Err(Error::invalid("scrypt", Rule::OutOfRange)),
             }
         }

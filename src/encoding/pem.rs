@@ -131,6 +131,9 @@ fn decode(pem: &[u8]) -> Result<(&str, SecretBytes), Error> {
     let mut decoder = Decoder::new_detect_wrap(pem).map_err(wrong)?;
     let mut der = SecretBytes::zeroed(decoder.remaining_len());
     decoder.decode(der.expose_mut()).map_err(wrong)?;
+    if !decoder.is_finished() {
+        return Err(Error::invalid("pem", Rule::Encoding));
+    }
     Ok((decoder.type_label(), der))
 }
 

@@ -1,11 +1,15 @@
 //! The members of a JWK that do not make the key.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::kty;
 use super::members::Members;
 use crate::alg::{Alg, KeyOp, Op, OpSet};
 use crate::error::{Error, Rule};
+
+/// The most values in `key_ops`; ten are registered.
+const MAX_KEY_OPS: usize = 64;
 
 /// What a JWK says besides the key itself (RFC 7517 section 4).
 ///
@@ -198,10 +202,12 @@ impl Meta {
 
 /// The values that are none of ours; no value may stand twice (RFC 7517 section 4.3).
 fn other_ops(ops: Vec<String>) -> Result<Vec<String>, Error> {
-    for (index, op) in ops.iter().enumerate() {
-        if ops.iter().skip(index + 1).any(|other| other == op) {
-            return Err(Error::invalid("key_ops", Rule::Duplicate));
-        }
+    if ops.len() > MAX_KEY_OPS {
+        return Err(Error::invalid("key_ops", Rule::TooLong(MAX_KEY_OPS)));
+    }
+    let mut seen = HashSet::new();
+    if !ops.iter().all(|op| seen.insert(op)) {
+        return Err(Error::invalid("key_ops", Rule::Duplicate));
     }
     Ok(ops
         .into_iter()

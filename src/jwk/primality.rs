@@ -4,6 +4,8 @@ use crypto_bigint::{BoxedUint, Odd};
 use crypto_primes::hazmat::MillerRabin;
 use crypto_primes::{Flavor, is_prime as is_prime_bpsw};
 
+use crate::error::{Error, ErrorKind};
+
 /// Rounds of Miller-Rabin with random bases, on top of a Baillie-PSW test. The number
 /// may have been chosen by an attacker, so the average-case error bounds of
 /// FIPS 186-5 table B.1 do not apply: each round lets a composite pass with
@@ -13,26 +15,25 @@ const ROUNDS: usize = 20;
 
 /// Whether a number is prime. Variable time: run once, at import.
 ///
-/// Answers `false` if the system has no randomness to give.
-pub(crate) fn is_prime(candidate: &BoxedUint) -> bool {
+/// # Errors
+/// [`Randomness`](ErrorKind::Randomness).
+pub(crate) fn is_prime(candidate: &BoxedUint) -> Result<bool, Error> {
     if !is_prime_bpsw(Flavor::Any, candidate) {
-        return false;
+        return Ok(false);
     }
     let Some(odd) = Odd::new(candidate.clone()).into_option() else {
         // 2 is the one even prime; it is none that RSA can use.
-        return false;
+        return Ok(false);
     };
     if candidate.bits() < 8 {
         // The random bases need room between 2 and n - 2; BPSW is exact here.
-        return true;
+        return Ok(true);
     }
     let mut seed = [0; 32];
-    if getrandom::fill(&mut seed).is_err() {
-        return false;
-    }
+    getrandom::fill(&mut seed).map_err(|error| Error::with_source(ErrorKind::Randomness, error))?;
     let mut rng = <chacha20::ChaCha20Rng as rand_core::SeedableRng>::from_seed(seed);
     let test = MillerRabin::new(odd);
-    (0..ROUNDS).all(|_| test.test_random_base(&mut rng).is_probably_prime())
+    Ok((0..ROUNDS).all(|_| test.test_random_base(&mut rng).is_probably_prime()))
 }
 
 #[cfg(test)]
@@ -43,11 +44,14 @@ mod tests {
     fn small_numbers() {
         let primes = [3u64, 5, 7, 251, 257, 65537, (1 << 61) - 1];
         for prime in primes {
-            assert!(is_prime(&BoxedUint::from(prime)), "{prime}");
+            assert!(is_prime(&BoxedUint::from(prime)).unwrap(), "{prime}");
         }
         // 561 and 41041 are Carmichael numbers, 2047 a strong pseudoprime to base 2.
         for composite in [0u64, 1, 2, 4, 9, 561, 2047, 41041, (1 << 61) - 3] {
-            assert!(!is_prime(&BoxedUint::from(composite)), "{composite}");
+            assert!(
+                !is_prime(&BoxedUint::from(composite)).unwrap(),
+                "{composite}"
+            );
         }
     }
 }

@@ -208,7 +208,7 @@ fn check_primes(p: &BoxedUint, q: &BoxedUint, bits: u32) -> Result<(), Error> {
         return Err(Error::invalid("p", Rule::TooClose));
     }
     for (field, prime) in [("p", p), ("q", q)] {
-        if !primality::is_prime(prime) {
+        if !primality::is_prime(prime)? {
             return Err(Error::invalid(field, Rule::NotPrime));
         }
     }

@@ -105,7 +105,8 @@ impl SecretJwk {
         })
     }
 
-    /// The public half, with everything that is not secret.
+    /// The public half, with everything else that the JWK said. Unknown members are part of
+    /// it: who hides a secret in one publishes it with this.
     #[must_use]
     pub fn public(&self) -> &Jwk {
         &self.public

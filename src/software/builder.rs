@@ -84,10 +84,11 @@ impl Builder {
 
     /// Verifies each ECDSA signature before it leaves; off unless said otherwise.
     ///
-    /// A fault in a *deterministic* signature gives the key away beside a good one of the
-    /// same digest. Ours are hedged: a faulty one has a nonce of its own and is merely
-    /// wrong, so this only saves the caller from it, and costs more than signing. RSA
-    /// results are always checked: there one fault is enough.
+    /// It costs several times what signing does. Without it, a signature that a fault made
+    /// wrong leaves: with a deterministic nonce one such beside a good one would be the key,
+    /// which hedging prevents; faults in the key itself, repeated, still tell it bit by bit.
+    /// Turn it on where somebody may cause faults. RSA results are always checked: there a
+    /// single fault is enough, and the check is cheap.
     pub fn verify_after_sign(mut self, verify: bool) -> Self {
         self.verify_after_sign = verify;
         self

@@ -14,7 +14,7 @@
 //!      6      a  provider id
 //!    6+a     16  key id in that provider
 //!   22+a      1  length of the algorithm's name
-//!   23+a      b  the algorithm's name, such as "RSA-OAEP-256"
+//!   23+a      b  the algorithm's name, such as "A256KW"
 //! 23+a+b      2  length of the wrapped key
 //! 25+a+b      c  wrapped key
 //!
@@ -126,14 +126,15 @@ impl SealingHeader {
     /// not at the next start.
     ///
     /// # Errors
-    /// [`Rule::Unsupported`] for `alg` with RSA1_5; what the backend says to wrapping and
+    /// [`Rule::Unsupported`] for `alg` with RSA, of which anyone with the public key could
+    /// make a header (and then knows every key that is sealed from then on); what the backend says to wrapping and
     /// unwrapping; [`Randomness`](ErrorKind::Randomness).
     pub fn wrapped_by(
         provider: &dyn KeyProvider,
         key: &KeyHandle,
         alg: WrapAlg,
     ) -> Result<(Self, SealingKey), Error> {
-        if alg.row().scheme == WrapScheme::Pkcs1v15 {
+        if !is_authenticated(alg) {
             return Err(Error::invalid("alg", Rule::Unsupported));
         }
         let sealing = SealingKey::random()?;
@@ -269,7 +270,7 @@ impl Way {
                 let (key, rest) = rest.split_first_chunk()?;
                 let key = ProviderKeyId::from_bytes(*key);
                 let (alg, rest) = name(rest)?;
-                let alg = alg.parse().ok()?;
+                let alg = alg.parse().ok().filter(|alg| is_authenticated(*alg))?;
                 let (len, wrapped) = rest.split_first_chunk()?;
                 let whole = usize::from(u16::from_be_bytes(*len)) == wrapped.len();
                 let wrapped = wrapped.to_vec();
@@ -283,6 +284,12 @@ impl Way {
             _ => None,
         }
     }
+}
+
+/// Whether only a holder of the wrapping key can have wrapped: AES key wrap is symmetric and
+/// checks its result (SP 800-38F section 3.2), RSA encryption is anybody's.
+fn is_authenticated(alg: WrapAlg) -> bool {
+    matches!(alg.row().scheme, WrapScheme::AesKw(_) | WrapScheme::AesKwp)
 }
 
 fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {

@@ -60,11 +60,14 @@ impl Opened {
     /// About how many bytes of memory it takes: the bound of a cache need not be exact.
     pub(super) fn weight(&self, spec: KeySpec) -> usize {
         let behind = match self {
-            // Some 14 numbers as wide as the modulus, most of them Montgomery parameters.
-            Opened::Rsa(_) => 14 * spec.byte_len(),
+            // Some 14 numbers as wide as the modulus, most of them Montgomery parameters, and
+            // five of the public half that the handle holds.
+            Opened::Rsa(_) => 19 * spec.byte_len(),
             // Two key schedules for both directions, in the portable form.
-            Opened::Aes(..) => 4096,
-            Opened::Ec(_) | Opened::Hmac(_) => 0,
+            Opened::Aes(..) => 4096 + size_of::<MacKey>(),
+            Opened::Hmac(_) => size_of::<MacKey>(),
+            // A scalar and two points of nine words.
+            Opened::Ec(_) => 512,
         };
         size_of::<Opened>() + behind
     }

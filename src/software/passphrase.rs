@@ -1,6 +1,7 @@
 //! From a passphrase to a sealing key: argon2id, with bounded costs.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use zeroize::Zeroizing;
 
 use super::sealing::SealingKey;
 use crate::error::{Error, ErrorKind, Rule};
@@ -21,10 +22,12 @@ pub struct PassphraseCosts {
 }
 
 impl PassphraseCosts {
-    /// The least memory, in KiB: what OWASP asks for with two passes.
+    /// The least memory, in KiB: the least that OWASP suggests, with two passes.
     pub const MIN_MEMORY_KIB: u32 = 19 * 1024;
     /// The most memory, in KiB: 1 GiB.
     pub const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+    /// The most memory times passes, in KiB: a few seconds.
+    pub const MAX_WORK_KIB: u64 = 4 * 1024 * 1024;
     /// The most passes.
     pub const MAX_PASSES: u32 = 16;
     /// The most lanes.
@@ -50,6 +53,9 @@ impl PassphraseCosts {
             if !range.contains(&value) {
                 return Err(Error::invalid(field, Rule::OutOfRange));
             }
+        }
+        if u64::from(memory_kib) * u64::from(passes) > PassphraseCosts::MAX_WORK_KIB {
+            return Err(Error::invalid("passes", Rule::OutOfRange));
         }
         Ok(PassphraseCosts {
             memory_kib,
@@ -87,13 +93,18 @@ pub(super) fn stretch(
     let out_of_range = |_| Error::invalid("passphrase", Rule::OutOfRange);
     let params = Params::new(memory_kib, passes, lanes, Some(SealingKey::LEN));
     let params = params.map_err(out_of_range)?;
+    // Our own memory, because the crate frees its unerased: the last blocks are the key
+    // before its last hash.
+    let mut memory: Zeroizing<Vec<Block>> = Zeroizing::default();
+    let blocks = params.block_count();
+    let unavailable = |_| Error::from(ErrorKind::Unavailable { what: "memory" });
+    memory.try_reserve_exact(blocks).map_err(unavailable)?;
+    memory.resize(blocks, Block::default());
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut root = SecretBytes::zeroed(SealingKey::LEN);
+    let (out, memory) = (root.expose_mut(), memory.as_mut_slice());
     argon2
-        .hash_password_into(passphrase, salt, root.expose_mut())
-        .map_err(|error| match error {
-            argon2::Error::OutOfMemory => ErrorKind::Unavailable { what: "memory" }.into(),
-            error => out_of_range(error),
-        })?;
+        .hash_password_into_with_memory(passphrase, salt, out, memory)
+        .map_err(out_of_range)?;
     SealingKey::from_secret(root)
 }

@@ -48,6 +48,12 @@ impl RsaKey {
             .map_err(|_| corrupt())
     }
 
+    /// A key that nobody checked, to plant faults.
+    #[cfg(test)]
+    pub(super) fn unchecked(key: RsaPrivateKey) -> Self {
+        RsaKey(key)
+    }
+
     /// RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.1).
     pub(super) fn sign_pkcs1<R: TryCryptoRng + ?Sized>(
         &self,

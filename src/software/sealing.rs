@@ -208,8 +208,8 @@ impl<'a> Identity<'a> {
 
 /// Behind its length, so that no two lists of fields make the same bytes.
 fn field(out: &mut Vec<u8>, bytes: &[u8]) {
-    // No field comes near 64 KiB; one that did would fail to open, not collide.
-    let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    // No field comes near 4 GiB.
+    let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(bytes);
 }

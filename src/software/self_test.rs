@@ -1,7 +1,8 @@
 //! Known answers, computed once before the first backend is built.
 //!
 //! They catch a build or a machine that computes wrongly before it encrypts something that
-//! nobody will be able to decrypt. Where one fails, no backend comes to be in this process.
+//! nobody will be able to decrypt: one answer for each kind of computation, not for each
+//! algorithm. Where one fails, no backend comes to be in this process.
 //! RSA and key generation need none: each RSA result is checked, and each new key is tried
 //! against its public half.
 

@@ -50,6 +50,42 @@ fn a_flipped_bit_in_any_private_number_is_refused() {
     }
 }
 
+/// Row 106. With a factor that is not prime the half modulo it comes out wrong, as it does
+/// from a flipped bit in memory.
+#[test]
+fn a_fault_in_the_crt_never_leaves() {
+    use ::rsa::traits::{PrivateKeyParts, PublicKeyParts};
+    use crypto_bigint::BoxedUint;
+
+    let software = Software::ephemeral().unwrap();
+    let spec = KeySpec::Rsa { bits: 2048 };
+    let (key, made) = (new(1, spec), software.generate(&new(1, spec)).unwrap());
+    let mut rng = public::seeded(&mut ProviderRng::new(&software)).unwrap();
+    let good = ::rsa::RsaPrivateKey::new(&mut rng, 2048).unwrap();
+    let [p, q] = good.primes() else {
+        panic!("two primes")
+    };
+    let faulty = (1..50u64).find_map(|step| {
+        let other = p.as_ref().wrapping_add(BoxedUint::from(2 * step));
+        ::rsa::RsaPrivateKey::from_p_q(other, q.as_ref().clone(), good.e().clone()).ok()
+    });
+    let faulty = rsa::RsaKey::unchecked(faulty.unwrap());
+    software
+        .cache
+        .put(&made, &Arc::new(Opened::Rsa(Box::new(faulty))));
+    assert_eq!(key.id(), made.id());
+    for alg in [SignAlg::Rs256, SignAlg::Ps512] {
+        let request = SignRequest::for_message(&made, alg, b"message").unwrap();
+        assert_eq!(kind(software.sign(&request)), ErrorKind::FaultDetected);
+    }
+    let oaep = crate::alg::WrapAlg::RsaOaep256;
+    let request = UnwrapRequest::new(&made, oaep, &[0x42; 256]).unwrap();
+    assert_eq!(
+        kind(software.unwrap_key(&request)),
+        ErrorKind::DecryptFailed
+    );
+}
+
 /// A wrong scalar in memory stands for a fault while signing.
 #[test]
 fn verify_after_sign_holds_a_faulty_signature_back() {

@@ -160,7 +160,7 @@ fn what_is_refused() {
         *costly.unwrap_err().kind(),
         invalid("iterations", Rule::OutOfRange)
     );
-    assert!(start.elapsed().as_millis() < 200, "the work was done first");
+    assert!(start.elapsed().as_secs() < 2, "the work was done first");
     assert!(
         SecretJwk::from_encrypted_pem(keys::EC_PBES1_PEM.as_bytes(), b"correct horse").is_err()
     );

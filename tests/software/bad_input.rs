@@ -94,9 +94,16 @@ fn row_78_to_80_ecdsa_numbers_out_of_range() {
 #[test]
 fn row_79_high_s_is_valid() {
     let spec = KeySpec::Ec(Curve::P256K);
-    let low = sign(&SOFTWARE, key(spec), SignAlg::Es256K).unwrap();
-    let parsed = k256::ecdsa::Signature::from_slice(&low).unwrap();
-    assert_eq!(parsed.normalize_s(), parsed);
+    let signed = |_| sign(&SOFTWARE, key(spec), SignAlg::Es256K).unwrap();
+    let parse = |low: Vec<u8>| k256::ecdsa::Signature::from_slice(&low).unwrap();
+    // By chance alone 32 would all be low once in four thousand million runs.
+    assert!(
+        (0..32)
+            .map(signed)
+            .map(parse)
+            .all(|low| low.normalize_s() == low)
+    );
+    let parsed = parse(signed(0));
     let (r, s) = parsed.split_scalars();
     let high = k256::ecdsa::Signature::from_scalars(r, -s).unwrap();
     verify(key(spec), SignAlg::Es256K, &high.to_bytes()).unwrap();
