@@ -25,7 +25,10 @@ const PBKDF2_ITERATIONS: u32 = 600_000;
 /// keys. A file that asks for more is there to keep us busy.
 const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 
-/// The most of scrypt's N r + r p (128 bytes of memory each: 128 MiB) that we run.
+/// The most of scrypt's r p (likewise: 8 MiB) that we run.
+const MAX_SCRYPT_ROW: u64 = 1 << 16;
+
+/// The most of scrypt's N r (128 bytes of memory each: 128 MiB) that we run.
 const MAX_SCRYPT_MEMORY: u64 = 1 << 20;
 
 /// The most of scrypt's N r p (time) that we run: six times what we write by default.
@@ -102,13 +105,17 @@ fn check_costs(kdf: &Kdf) -> Result<(), Error> {
             _ => Err(Error::invalid("iterations", Rule::OutOfRange)),
         },
         Kdf::Scrypt(costs) => {
-            // RFC 7914 section 2: N above 1; N r and r p blocks of 128 bytes are held.
+            // RFC 7914 section 2: N is above 1; a table of N r and a row of r p blocks of
+            // 128 bytes are held.
             let (n, r) = (costs.cost_parameter, u64::from(costs.block_size));
-            let p = u64::from(costs.parallelization);
-            let memory = n.checked_mul(r).and_then(|table| table.checked_add(r * p));
-            let work = n.checked_mul(r * p);
-            match (n, memory, work) {
-                (2.., Some(1..=MAX_SCRYPT_MEMORY), Some(1..=MAX_SCRYPT_WORK)) => Ok(()),
+            let row = r * u64::from(costs.parallelization);
+            match (n, n.checked_mul(r), row, n.checked_mul(row)) {
+                (
+                    2..,
+                    Some(1..=MAX_SCRYPT_MEMORY),
+                    1..=MAX_SCRYPT_ROW,
+                    Some(1..=MAX_SCRYPT_WORK),
+                ) => Ok(()),
                 _ => Err(Error::invalid("scrypt", Rule::OutOfRange)),
             }
         }
@@ -163,6 +170,9 @@ mod tests {
             scrypt(1 << 20, 8, 1),
             scrypt(1 << 14, 8, u16::MAX),
             scrypt(u64::MAX, u16::MAX, 1),
+            scrypt(1, 8, 1),
+            scrypt(1, 64, u16::MAX),
+            scrypt(2, 32, u16::MAX),
             scrypt(0, 8, 1),
             scrypt(16, 0, 1),
             scrypt(16, 8, 0),
