@@ -107,7 +107,7 @@ const TYPES: &[(&str, Why)] = &[
     // vault
     ("Vault", Shown), ("VaultBuilder", Shown), ("Key", Shown), ("Keyed", Shown),
     ("SignInput", Shown), ("SignItem", Shown), ("VerifyItem", Shown),
-    ("Pending", Plain("ids and a name")),
+    ("Unsettled", Plain("a record's key, and an error, which is shown as such")),
     ("Page", Shown), ("KeyItem", Shown), ("VersionItem", Shown), ("Record", Shown),
     ("Change", Shown), ("MemoryAudit", Shown), ("AuditEvent", Shown), ("Action", Shown),
     ("Target", Shown), ("Outcome", Shown), ("NoAudit", Plain("holds nothing")),
