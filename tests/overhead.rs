@@ -24,11 +24,11 @@ use pairs::Pairs;
 /// The most instructions that the vault may add to one operation.
 ///
 /// 400 ns are some 1,400 cycles, and this code runs more than one instruction a cycle.
-const CEILING: u64 = 2_500;
+const CEILING: u64 = 1_600;
 
 /// The same for ES256, whose 900,000 instructions the compiler arranges a little
 /// differently on the two sides.
-const CEILING_ES256: u64 = 8_000;
+const CEILING_ES256: u64 = 4_000;
 
 #[test]
 fn the_vault_adds_little() {

@@ -10,7 +10,7 @@
 //! the number of insertions so far: a hit writes only when that has changed, and most
 //! often only reads.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -30,7 +30,9 @@ pub(super) struct Cache {
 #[derive(Default)]
 struct Inner {
     bytes: usize,
-    entries: HashMap<ProviderKeyId, Entry>,
+    /// Ordered, not hashed: a hash that nobody can aim collisions at costs more than
+    /// comparing ids does.
+    entries: BTreeMap<ProviderKeyId, Entry>,
 }
 
 struct Entry {
