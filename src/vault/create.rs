@@ -35,7 +35,9 @@ impl Vault {
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for `name`, `key_size`, `key_ops` or `nbf`;
     /// [`NotOffered`](ErrorKind::NotOffered); those of the provider and the store. The key
-    /// then does not exist, except after [`Audit`](ErrorKind::Audit).
+    /// then does not exist, except after [`Audit`](ErrorKind::Audit); after
+    /// [`Unavailable`](ErrorKind::Unavailable) it may come to be when it is
+    /// [settled](Vault::settle).
     ///
     /// ```
     /// use strongroom::vault::KeyOptions;
