@@ -23,7 +23,7 @@ pub use in_place::{DecryptInPlaceRequest, EncryptInPlaceRequest};
 pub use sign::{SignData, SignRequest, Signature, VerifyRequest};
 pub use wrap::{UnwrapRequest, WrapRequest};
 
-use crate::alg::Alg;
+use crate::alg::{Alg, Op};
 use crate::error::{Error, ErrorKind, Rule};
 use crate::handle::KeyHandle;
 
@@ -47,6 +47,12 @@ fn check_fit(key: &KeyHandle, alg: impl Into<Alg>) -> Result<(), Error> {
     }
     let (alg, key) = (alg.name(), spec.name());
     Err(ErrorKind::Unfit { alg, key }.into())
+}
+
+/// The error of whoever lacks an operation: the third question, *offer*, answered with no.
+pub(crate) fn unsupported(op: Op, alg: impl Into<Alg>, key: &KeyHandle) -> Error {
+    let (op, alg, key) = (op.name(), alg.into().name(), key.spec().name());
+    ErrorKind::NotOffered { op, alg, key }.into()
 }
 
 /// The longest plaintext of RSAES-OAEP (RFC 8017 section 7.1.1) for a modulus and a

@@ -18,6 +18,7 @@ use subtle::ConstantTimeEq;
 
 use crate::alg::{Alg, KeySpec, Op};
 use crate::error::{Error, ErrorKind};
+use crate::fit;
 use crate::fit::{
     Ciphertext, DecryptInPlaceRequest, DecryptRequest, EncryptInPlaceRequest, EncryptRequest,
     Sealed, SignRequest, Signature, UnwrapRequest, VerifyRequest, WrapRequest,
@@ -232,12 +233,7 @@ pub enum Health {
 /// their capability table lacks.
 #[must_use]
 pub fn unsupported(op: Op, alg: impl Into<Alg>, key: &KeyHandle) -> Error {
-    ErrorKind::NotOffered {
-        op: op.name(),
-        alg: alg.into().name(),
-        key: key.spec().name(),
-    }
-    .into()
+    fit::unsupported(op, alg, key)
 }
 
 /// The same for what takes no algorithm: making, importing and exporting keys.

@@ -13,9 +13,9 @@ use chacha20::ChaCha20Rng;
 use rand_core::{SeedableRng, TryCryptoRng};
 use zeroize::Zeroizing;
 
-use crate::alg::{Alg, EncryptScheme, Op, SignScheme, WrapScheme};
+use crate::alg::{EncryptScheme, Op, SignScheme, WrapScheme};
 use crate::error::{Error, ErrorKind};
-use crate::fit::{Ciphertext, EncryptRequest, SignData, VerifyRequest, WrapRequest};
+use crate::fit::{Ciphertext, EncryptRequest, SignData, VerifyRequest, WrapRequest, unsupported};
 use crate::handle::KeyHandle;
 use crate::jwk::{Jwk, PublicKey};
 
@@ -26,7 +26,7 @@ use crate::jwk::{Jwk, PublicKey};
 /// [`NotOffered`](ErrorKind::NotOffered) for a symmetric key, which has no public half.
 pub fn verify(request: &VerifyRequest<'_>) -> Result<(), Error> {
     let SignData::Digest(digest) = request.data() else {
-        return Err(no_public_half(Op::Verify, request.alg(), request.key()));
+        return Err(unsupported(Op::Verify, request.alg(), request.key()));
     };
     let (digest, signature) = (digest.as_bytes(), request.signature());
     let row = request.alg().row();
@@ -38,7 +38,7 @@ pub fn verify(request: &VerifyRequest<'_>) -> Result<(), Error> {
             rsa::verify_pss(key, row.hash, digest, signature)
         }
         (Some(PublicKey::Ec(key)), SignScheme::Ecdsa(_)) => ec::verify(key, digest, signature),
-        _ => return Err(no_public_half(Op::Verify, request.alg(), request.key())),
+        _ => return Err(unsupported(Op::Verify, request.alg(), request.key())),
     };
     if good {
         return Ok(());
@@ -63,7 +63,7 @@ pub fn encrypt<R: TryCryptoRng + ?Sized>(
         (Some(PublicKey::Rsa(key)), EncryptScheme::Pkcs1v15) => {
             rsa::encrypt_pkcs1(key, plaintext, rng)?
         }
-        _ => return Err(no_public_half(Op::Encrypt, request.alg(), request.key())),
+        _ => return Err(unsupported(Op::Encrypt, request.alg(), request.key())),
     };
     Ok(Ciphertext::rsa(bytes))
 }
@@ -83,7 +83,7 @@ pub fn wrap_key<R: TryCryptoRng + ?Sized>(
             rsa::encrypt_oaep(key, hash, material, rng)
         }
         (Some(PublicKey::Rsa(key)), WrapScheme::Pkcs1v15) => rsa::encrypt_pkcs1(key, material, rng),
-        _ => Err(no_public_half(Op::WrapKey, request.alg(), request.key())),
+        _ => Err(unsupported(Op::WrapKey, request.alg(), request.key())),
     }
 }
 
@@ -101,13 +101,4 @@ pub(crate) fn seeded<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<ChaCha20Rn
 
 fn public(key: &KeyHandle) -> Option<&PublicKey> {
     key.public().map(Jwk::key)
-}
-
-fn no_public_half(op: Op, alg: impl Into<Alg>, key: &KeyHandle) -> Error {
-    ErrorKind::NotOffered {
-        op: op.name(),
-        alg: alg.into().name(),
-        key: key.spec().name(),
-    }
-    .into()
 }
