@@ -1,0 +1,128 @@
+//! The kernels, in lanes. From the bottom up: [`modulus`] and [`field`] (arithmetic modulo a
+//! prime), [`limbs`], [`invert`], [`point`], [`table`] and [`spread`] (multiples of a
+//! point), [`sign`], [`verify`].
+
+// Indices are of arrays of a fixed size, or counts of them; words are cut on purpose.
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing,
+    clippy::needless_range_loop
+)]
+
+mod curve;
+mod field;
+mod invert;
+mod limbs;
+mod modulus;
+mod point;
+mod sign;
+mod spread;
+mod table;
+mod verify;
+
+use super::{Curve, SignInput, VerifyInput};
+use crate::engine::cpu::has_ifma;
+
+pub(super) enum Table {
+    P256(verify::PublicTable<5>),
+    P256K(verify::PublicTable<5>),
+    P384(verify::PublicTable<8>),
+}
+
+/// Calls a function that needs the instructions.
+macro_rules! in_lanes {
+    ($call:expr) => {{
+        assert!(has_ifma());
+        // SAFETY: the processor has the instructions: it was just asked.
+        #[cfg_attr(strongroom_emulated_lanes, allow(unused_unsafe))]
+        let result = unsafe { $call };
+        result
+    }};
+}
+
+pub(super) fn sign_all(curve: Curve, inputs: &[SignInput<'_>]) -> Vec<Option<Vec<u8>>> {
+    in_lanes!(match curve {
+        Curve::P256 => sign::sign_all::<curve::P256, 5>(inputs),
+        Curve::P256K => sign::sign_all::<curve::P256K, 5>(inputs),
+        Curve::P384 => sign::sign_all::<curve::P384, 8>(inputs),
+    })
+}
+
+pub(super) fn sign_one(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
+    in_lanes!(match curve {
+        Curve::P256 => sign::sign_one::<curve::P256, 5>(input),
+        Curve::P256K => sign::sign_one::<curve::P256K, 5>(input),
+        Curve::P384 => sign::sign_one::<curve::P384, 8>(input),
+    })
+}
+
+pub(super) fn tables(curve: Curve, points: &[(&[u8], &[u8])]) -> Vec<Table> {
+    match curve {
+        Curve::P256 => {
+            let tables = in_lanes!(verify::tables::<curve::P256, 5>(points));
+            tables.into_iter().map(Table::P256).collect()
+        }
+        Curve::P256K => {
+            let tables = in_lanes!(verify::tables::<curve::P256K, 5>(points));
+            tables.into_iter().map(Table::P256K).collect()
+        }
+        Curve::P384 => {
+            let tables = in_lanes!(verify::tables::<curve::P384, 8>(points));
+            tables.into_iter().map(Table::P384).collect()
+        }
+    }
+}
+
+pub(super) fn verify_all_vartime(
+    curve: Curve,
+    inputs: &[VerifyInput<'_>],
+) -> Option<Vec<Option<bool>>> {
+    match curve {
+        Curve::P256 => {
+            let inputs = of_curve(inputs, |table| match table {
+                Table::P256(table) => Some(table),
+                _ => None,
+            })?;
+            let verdicts = in_lanes!(verify::verify_all_vartime::<curve::P256, 5>(&inputs));
+            Some(verdicts)
+        }
+        Curve::P256K => {
+            let inputs = of_curve(inputs, |table| match table {
+                Table::P256K(table) => Some(table),
+                _ => None,
+            })?;
+            let verdicts = in_lanes!(verify::verify_all_vartime::<curve::P256K, 5>(&inputs));
+            Some(verdicts)
+        }
+        Curve::P384 => {
+            let inputs = of_curve(inputs, |table| match table {
+                Table::P384(table) => Some(table),
+                _ => None,
+            })?;
+            let verdicts = in_lanes!(verify::verify_all_vartime::<curve::P384, 8>(&inputs));
+            Some(verdicts)
+        }
+    }
+}
+
+fn of_curve<'a, const L: usize>(
+    inputs: &[VerifyInput<'a>],
+    table: impl Fn(&'a Table) -> Option<&'a verify::PublicTable<L>>,
+) -> Option<Vec<verify::Input<'a, L>>> {
+    let input = |input: &VerifyInput<'a>| {
+        Some(verify::Input {
+            table: match &input.key.0 {
+                super::Table::Lanes(lanes) => table(lanes)?,
+                super::Table::Portable(_) => return None,
+            },
+            digest: input.digest,
+            signature: input.signature,
+        })
+    };
+    inputs.iter().map(input).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! ECDSA signatures (FIPS 186-5 section 6.4.1), eight in eight lanes, or one over all of them.
+
+use std::array::from_fn;
+
+use super::curve::Curve;
+use super::field::{Fe, broadcast, from_montgomery, is_zero, mul, negate_if, reduce_once, sum};
+use super::invert::{invert_both, invert_two};
+use super::limbs::{from_bytes, gather, scatter, to_bytes};
+use super::modulus::Modulus;
+use super::point::sum_lanes;
+use super::spread::add_base_spread;
+use super::table::add_base;
+use crate::engine::ec::SignInput;
+use crate::engine::erase::erase;
+use crate::engine::lanes::{Mask, has_bits};
+
+/// The most vectors that share an inversion: more would save little and fill the stack.
+const MOST_VECTORS: usize = 8;
+
+/// The most signatures that are spread over the lanes one after the other: with one more, a
+/// vector is the faster way.
+const fn most_spread(limbs: usize) -> usize {
+    if limbs == 5 { 2 } else { 3 }
+}
+
+/// `r || s` for each, or nothing where the nonce, `r` or `s` is zero and another nonce is to
+/// be taken.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma")
+)]
+pub(crate) fn sign_all<C: Curve<L>, const L: usize>(
+    inputs: &[SignInput<'_>],
+) -> Vec<Option<Vec<u8>>> {
+    let mut signatures = Vec::with_capacity(inputs.len());
+    for group in inputs.chunks(8 * MOST_VECTORS) {
+        let rest = group.len() % 8;
+        let few = if rest > most_spread(L) { 0 } else { rest };
+        let (many, few) = group.split_at(group.len() - few);
+        if !many.is_empty() {
+            sign_vectors::<C, L>(many, &mut signatures);
+        }
+        signatures.extend(few.iter().map(|input| sign_one::<C, L>(input)));
+    }
+    signatures
+}
+
+/// One signature, the multiple of the generator spread over the lanes.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma")
+)]
+pub(crate) fn sign_one<C: Curve<L>, const L: usize>(input: &SignInput<'_>) -> Option<Vec<u8>> {
+    let [d, z] = key_and_digest::<C, L>(input);
+    let d = mul::<C::Order, L>(&broadcast(&d), &broadcast(&C::Order::R2));
+    let [low, high] = wide(input.nonce);
+    let k = nonce::<C, L>(&broadcast(&low), &broadcast(&high));
+    let point = add_base_spread::<C, L>(None, &odd::<C, L>(&k), 0);
+    let [x, zz] = sum_lanes::<C::Field, L>(&point);
+    let zz = from_montgomery::<C::Field, L>(&zz);
+    let [zz, k] = invert_two::<C::Field, C::Order, L>(scatter(&zz)[0], scatter(&k)[0]);
+    // Of the two factors only one is in Montgomery form, so the product is not.
+    let x = mul::<C::Field, L>(&x, &broadcast(&zz)); // 1.2 p
+    let x = reduce_once::<C::Field, L>(&x);
+    let k = mul::<C::Order, L>(&broadcast(&k), &broadcast(&C::Order::R2));
+    Halves::new::<C>(&x, &k, &d, &broadcast(&z)).signature::<C>(0)
+}
+
+/// Up to 64 signatures, which share an inversion.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma")
+)]
+fn sign_vectors<C: Curve<L>, const L: usize>(
+    inputs: &[SignInput<'_>],
+    signatures: &mut Vec<Option<Vec<u8>>>,
+) {
+    // The nonces in Montgomery form, below 2 n, and numerator and denominator of the points' x,
+    // below 3 p and 2 p.
+    let (mut ks, mut xs, mut zzs) = (Vec::new(), Vec::new(), Vec::new());
+    for inputs in inputs.chunks(8) {
+        let [low, high] = numbers(inputs, |input| wide(input.nonce));
+        let k = nonce::<C, L>(&low, &high);
+        let point = add_base::<C, L>(None, &odd::<C, L>(&k), 0);
+        ks.push(mul::<C::Order, L>(&k, &broadcast(&C::Order::R2)));
+        xs.push(point.x);
+        zzs.push(point.zz);
+    }
+    invert_both::<C::Field, C::Order, L>(&mut zzs, &mut ks);
+    for (i, inputs) in inputs.chunks(8).enumerate() {
+        let x = mul::<C::Field, L>(&xs[i], &zzs[i]);
+        let x = from_montgomery::<C::Field, L>(&x);
+        let [d, z] = numbers(inputs, |input| key_and_digest::<C, L>(input));
+        let d = mul::<C::Order, L>(&d, &broadcast(&C::Order::R2));
+        let halves = Halves::new::<C>(&x, &ks[i], &d, &z);
+        signatures.extend((0..inputs.len()).map(|lane| halves.signature::<C>(lane)));
+    }
+    for secret in [&mut ks, &mut xs, &mut zzs] {
+        erase(secret);
+    }
+}
+
+/// `low + high R`, each below `R`, modulo the order, and below it.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma")
+)]
+fn nonce<C: Curve<L>, const L: usize>(low: &Fe<L>, high: &Fe<L>) -> Fe<L> {
+    // A product of what is below R with a number below n is below 2 n.
+    let low = mul::<C::Order, L>(low, &broadcast(&C::Order::R2));
+    let high = mul::<C::Order, L>(high, &broadcast(&C::Order::R3));
+    from_montgomery::<C::Order, L>(&sum(&low, &high))
+}
+
+/// `k` or `n - k`, whichever is odd: the points have the same x.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma")
+)]
+fn odd<C: Curve<L>, const L: usize>(k: &Fe<L>) -> Fe<L> {
+    let even = !has_bits(k.0[0], 1);
+    negate_if::<C::Order, L, 1>(even, k)
+}
+
+/// `s` or `n - s`, whichever is less, for an `s` below `n`.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma")
+)]
+fn lower<C: Curve<L>, const L: usize>(s: &Fe<L>) -> Fe<L> {
+    // 2 s is even; less n, which is where it is above n, it is odd.
+    let twice = reduce_once::<C::Order, L>(&sum(s, s));
+    negate_if::<C::Order, L, 1>(has_bits(twice.0[0], 1), s)
+}
+
+/// Signatures of all lanes.
+struct Halves<const L: usize> {
+    r: [[u64; L]; 8],
+    s: [[u64; L]; 8],
+    /// The lanes in which one of them is zero.
+    failed: Mask,
+}
+
+impl<const L: usize> Halves<L> {
+    /// From `x` below `p`, `1 / k` and `d` in Montgomery form, below 2 n, and the digest. Where
+    /// the nonce is zero its inverse is, and so `s`.
+    #[cfg_attr(
+        not(strongroom_emulated_lanes),
+        target_feature(enable = "avx512f,avx512ifma")
+    )]
+    fn new<C: Curve<L>>(x: &Fe<L>, k_inverse: &Fe<L>, d: &Fe<L>, z: &Fe<L>) -> Self {
+        // p < 2 n.
+        let r = reduce_once::<C::Order, L>(x);
+        let rd = mul::<C::Order, L>(&r, d); // 1.1 n
+        let s = mul::<C::Order, L>(&sum(&rd, z), k_inverse); // 3.1 * 2 / 16 + 1
+        let s = reduce_once::<C::Order, L>(&s);
+        let s = if C::LOW_S { lower::<C, L>(&s) } else { s };
+        Halves {
+            r: scatter(&r),
+            s: scatter(&s),
+            failed: is_zero(&r) | is_zero(&s),
+        }
+    }
+
+    /// `r || s` of a lane.
+    #[cfg_attr(
+        not(strongroom_emulated_lanes),
+        target_feature(enable = "avx512f,avx512ifma")
+    )]
+    fn signature<C: Curve<L>>(&self, lane: usize) -> Option<Vec<u8>> {
+        let good = (self.failed >> lane) & 1 == 0;
+        good.then(|| {
+            let mut bytes = vec![0; 2 * C::BYTES];
+            let (r, s) = bytes.split_at_mut(C::BYTES);
+            to_bytes(&self.r[lane], r);
+            to_bytes(&self.s[lane], s);
+            bytes
+        })
+    }
+}
+
+/// The private scalar, and as many leading bytes of the digest as the order has.
+fn key_and_digest<C: Curve<L>, const L: usize>(input: &SignInput<'_>) -> [[u64; L]; 2] {
+    let digest = &input.digest[..input.digest.len().min(C::BYTES)];
+    [from_bytes(input.d), from_bytes(digest)]
+}
+
+/// Two numbers of each signature, in its lane; the first's in the lanes that are left.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma")
+)]
+fn numbers<const L: usize>(
+    inputs: &[SignInput<'_>],
+    of: impl Fn(&SignInput<'_>) -> [[u64; L]; 2],
+) -> [Fe<L>; 2] {
+    let first = of(&inputs[0]);
+    let mut lanes = [[first[0]; 8], [first[1]; 8]];
+    for (lane, input) in inputs.iter().enumerate().skip(1) {
+        [lanes[0][lane], lanes[1][lane]] = of(input);
+    }
+    let numbers = [gather(&lanes[0]), gather(&lanes[1])];
+    erase(lanes.as_flattened_mut());
+    numbers
+}
+
+/// A nonce as two numbers below `R`: `low + high R`.
+fn wide<const L: usize>(nonce: &[u8; 64]) -> [[u64; L]; 2] {
+    let limbs: [u64; 16] = from_bytes(nonce);
+    [from_fn(|i| limbs[i]), from_fn(|i| limbs[L + i])]
+}

@@ -1,0 +1,176 @@
+//! Arithmetic modulo a prime, with 64-bit limbs: Montgomery's (1985), `R = 2^(64 L)`.
+
+use std::hint::black_box;
+use std::marker::PhantomData;
+use std::ops::{Add, Mul, Sub};
+
+use super::modulus::Modulus;
+use crate::engine::ec::divsteps::{Prime, invert};
+use crate::engine::erase::Plain;
+use crate::engine::limbs;
+
+/// A number below the modulus `m`, in Montgomery form: `a` is kept as `a R mod m`, least limb
+/// first.
+#[derive(Clone, Copy)]
+pub(crate) struct Fe<M, const L: usize>([u64; L], PhantomData<M>);
+
+// SAFETY: integers and nothing.
+unsafe impl<M: Modulus<L>, const L: usize> Plain for Fe<M, L> {}
+
+/// All ones or all zeros, which nothing that is secret may turn into a branch.
+pub(crate) type Mask = u64;
+
+/// All ones where the bit, 0 or 1, is 1. A compiler that sees that a mask is a bit branches on
+/// it.
+#[inline]
+pub(crate) fn mask(bit: u64) -> Mask {
+    black_box(bit).wrapping_neg()
+}
+
+impl<M: Modulus<L>, const L: usize> Fe<M, L> {
+    pub(crate) const ZERO: Self = Fe([0; L], PhantomData);
+    pub(crate) const ONE: Self = Fe(M::R1, PhantomData);
+
+    /// From any number that has room in the limbs.
+    #[inline]
+    pub(crate) fn new(number: &[u64; L]) -> Self {
+        Fe(multiply::<M, L>(number, &M::R2), PhantomData)
+    }
+
+    /// From `low + high R`, which is reduced.
+    pub(crate) fn wide(low: &[u64; L], high: &[u64; L]) -> Self {
+        Fe::new(low) + Fe(multiply::<M, L>(high, &M::R3), PhantomData)
+    }
+
+    /// The number itself, below `m`.
+    pub(crate) fn number(&self) -> [u64; L] {
+        let mut one = [0; L];
+        one[0] = 1;
+        multiply::<M, L>(&self.0, &one)
+    }
+
+    #[inline]
+    pub(crate) fn square(&self) -> Self {
+        *self * *self
+    }
+
+    /// `-a` where the mask is set, else `a`.
+    #[inline]
+    pub(crate) fn negate_if(&self, mask: Mask) -> Self {
+        Fe::select(mask, &(Fe::ZERO - *self), self)
+    }
+
+    /// `a` where the mask is set, else `b`.
+    #[inline]
+    pub(crate) fn select(mask: Mask, a: &Self, b: &Self) -> Self {
+        let mut limbs = b.0;
+        for i in 0..L {
+            limbs[i] ^= (a.0[i] ^ b.0[i]) & mask;
+        }
+        Fe(limbs, PhantomData)
+    }
+
+    /// Adds in `a`, bit by bit, where the mask is set: one of many, of which one is wanted.
+    #[inline]
+    pub(crate) fn or_masked(&mut self, a: &Self, mask: Mask) {
+        for i in 0..L {
+            self.0[i] |= a.0[i] & mask;
+        }
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        limbs::equal(&self.0, &[0; L]) == 1
+    }
+}
+
+/// The inverses of numbers modulo two primes, in little more time than of one. Zero stays zero.
+pub(crate) fn invert_both<M1: Modulus<L>, M2: Modulus<L>, const L: usize>(
+    a: &Fe<M1, L>,
+    b: &Fe<M2, L>,
+) -> (Fe<M1, L>, Fe<M2, L>) {
+    let primes = [
+        &const { Prime::of(&M1::M, 64) },
+        &const { Prime::of(&M2::M, 64) },
+    ];
+    let [a, b] = invert::<L, 64, 2>(primes, [a.0, b.0]);
+    // From 1 / (a R) to R / a.
+    let a = multiply::<M1, L>(&a, &M1::R3);
+    let b = multiply::<M2, L>(&b, &M2::R3);
+    (Fe(a, PhantomData), Fe(b, PhantomData))
+}
+
+impl<M: Modulus<L>, const L: usize> Fe<M, L> {
+    /// Zero stays zero.
+    pub(crate) fn inverse(&self) -> Self {
+        let [inverse] = invert::<L, 64, 1>([&const { Prime::of(&M::M, 64) }], [self.0]);
+        Fe(multiply::<M, L>(&inverse, &M::R3), PhantomData)
+    }
+}
+
+impl<M: Modulus<L>, const L: usize> Add for Fe<M, L> {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, other: Self) -> Self {
+        let mut sum = self.0;
+        let carry = limbs::add(&mut sum, &other.0);
+        Fe(reduce_once::<M, L>(&sum, carry), PhantomData)
+    }
+}
+
+impl<M: Modulus<L>, const L: usize> Sub for Fe<M, L> {
+    type Output = Self;
+
+    #[inline]
+    fn sub(self, other: Self) -> Self {
+        let mut difference = self.0;
+        let borrow = limbs::sub(&mut difference, &other.0);
+        limbs::add_if(&mut difference, &M::M, borrow);
+        Fe(difference, PhantomData)
+    }
+}
+
+impl<M: Modulus<L>, const L: usize> Mul for Fe<M, L> {
+    type Output = Self;
+
+    #[inline]
+    fn mul(self, other: Self) -> Self {
+        Fe(multiply::<M, L>(&self.0, &other.0), PhantomData)
+    }
+}
+
+/// `a b / R mod m`, below `m`, for `b < m` and any `a`: a row of the product, and the multiple
+/// of `m` that makes its lowest limb zero, in turns. The sum of both is below `2 m`.
+#[inline]
+fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]) -> [u64; L] {
+    let (mut sum, mut top) = ([0; L], 0);
+    for a in a {
+        let mut carry = 0;
+        for i in 0..L {
+            (sum[i], carry) = a.carrying_mul_add(b[i], sum[i], carry);
+        }
+        let (high, over) = carry.overflowing_add(top);
+        let q = sum[0].wrapping_mul(M::N0);
+        let (_, mut carry) = q.carrying_mul_add(M::M[0], sum[0], 0);
+        for i in 1..L {
+            (sum[i - 1], carry) = q.carrying_mul_add(M::M[i], sum[i], carry);
+        }
+        let (high, over_again) = high.overflowing_add(carry);
+        sum[L - 1] = high;
+        top = u64::from(over) + u64::from(over_again);
+    }
+    reduce_once::<M, L>(&sum, top)
+}
+
+/// `a + 2^(64 L) above`, below `2 m`, without the `m` that may be too much.
+#[inline]
+fn reduce_once<M: Modulus<L>, const L: usize>(a: &[u64; L], above: u64) -> [u64; L] {
+    let mut reduced = *a;
+    let borrow = limbs::sub(&mut reduced, &M::M);
+    // It was below m if what is borrowed is not there.
+    let below = mask(borrow & !above);
+    for i in 0..L {
+        reduced[i] ^= (a[i] ^ reduced[i]) & below;
+    }
+    reduced
+}

@@ -1,0 +1,61 @@
+//! The arithmetic for every processor: one number at a time, in limbs of 64 bits. From the bottom
+//! up: [`modulus`] and [`field`] (arithmetic modulo a prime), [`point`], [`table`] (multiples of
+//! a point), [`sign`], [`verify`].
+
+// Indices are of arrays of a fixed size, or counts of them.
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::needless_range_loop
+)]
+
+mod curve;
+mod field;
+mod modulus;
+mod point;
+mod sign;
+mod table;
+mod verify;
+
+use super::{Curve, SignInput};
+use field::Fe;
+use point::Affine;
+
+pub(super) enum Table {
+    P256(table::Table<curve::P256, 4>),
+    P256K(table::Table<curve::P256K, 4>),
+    P384(table::Table<curve::P384, 6>),
+}
+
+pub(super) fn sign(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
+    match curve {
+        Curve::P256 => sign::sign::<curve::P256, 4>(input),
+        Curve::P256K => sign::sign::<curve::P256K, 4>(input),
+        Curve::P384 => sign::sign::<curve::P384, 6>(input),
+    }
+}
+
+/// Of a point that is on the curve, big-endian `x` and `y`.
+pub(super) fn table(curve: Curve, (x, y): (&[u8], &[u8])) -> Table {
+    fn point<C: curve::Curve<L>, const L: usize>(x: &[u8], y: &[u8]) -> Affine<C, L> {
+        let [x, y] = [x, y].map(|coordinate| Fe::new(&sign::leading(coordinate)));
+        Affine { x, y }
+    }
+    match curve {
+        Curve::P256 => Table::P256(table::key_table(&point(x, y))),
+        Curve::P256K => Table::P256K(table::key_table(&point(x, y))),
+        Curve::P384 => Table::P384(table::key_table(&point(x, y))),
+    }
+}
+
+pub(super) fn verify_vartime(key: &Table, digest: &[u8], signature: &[u8]) -> Option<bool> {
+    match key {
+        Table::P256(key) => verify::verify_vartime(key, digest, signature),
+        Table::P256K(key) => verify::verify_vartime(key, digest, signature),
+        Table::P384(key) => verify::verify_vartime(key, digest, signature),
+    }
+}
+
+#[cfg(test)]
+mod tests;

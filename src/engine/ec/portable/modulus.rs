@@ -1,0 +1,18 @@
+//! The primes, and what is worth knowing of each: computed by the compiler from the number.
+
+use crate::engine::ec::constants::{negated_inverse, power_of_two};
+
+/// A prime modulus `m` of a curve, of its field or its order, in limbs of 64 bits, all of which
+/// it fills to the top bit.
+pub(crate) trait Modulus<const L: usize>: Copy {
+    const M: [u64; L];
+
+    /// `-1 / m` modulo 2^64.
+    const N0: u64 = negated_inverse(Self::M[0], 64);
+    /// `R`, which is one in Montgomery form.
+    const R1: [u64; L] = power_of_two(&Self::M, 64, 64 * L);
+    /// `R^2`: multiplying by it brings a number into Montgomery form.
+    const R2: [u64; L] = power_of_two(&Self::M, 64, 2 * 64 * L);
+    /// `R^3`.
+    const R3: [u64; L] = power_of_two(&Self::M, 64, 3 * 64 * L);
+}

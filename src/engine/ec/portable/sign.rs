@@ -1,0 +1,79 @@
+//! ECDSA signatures (FIPS 186-5 section 6.4.1).
+
+use std::hint::black_box;
+
+use super::curve::Curve;
+use super::field::{Fe, Mask, invert_both, mask};
+use super::modulus::Modulus;
+use super::point::Point;
+use super::table::base_table;
+use crate::engine::ec::SignInput;
+use crate::engine::limbs;
+
+/// `r || s`, or nothing where the nonce, `r` or `s` is zero and another nonce is to be taken.
+///
+/// Not inlined: what it leaves on the stack is below its caller, who erases it.
+#[inline(never)]
+pub(crate) fn sign<C: Curve<L>, const L: usize>(input: &SignInput<'_>) -> Option<Vec<u8>> {
+    let k = nonce(input.nonce);
+    // k or n - k: the points have the same x.
+    let (odd, _) = odd(&k);
+    signature(input, &k, &base_table::<C, L>().multiply(&odd, 0))
+}
+
+/// From the point of the nonce to the signature.
+fn signature<C: Curve<L>, const L: usize>(
+    input: &SignInput<'_>,
+    k: &Fe<C::Order, L>,
+    point: &Point<C, L>,
+) -> Option<Vec<u8>> {
+    let (zz, k_inverse) = invert_both(&point.zz, k);
+    let r = Fe::<C::Order, L>::new(&(point.x * zz).number());
+    let (d, z) = (Fe::new(&leading(input.d)), Fe::new(&leading(input.digest)));
+    let s = (z + r * d) * k_inverse;
+    let s = if C::LOW_S { lower(&s) } else { s };
+    // As one answer: a compiler would ask for each.
+    let good = black_box(!(k.is_zero() | r.is_zero() | s.is_zero()));
+    good.then(|| {
+        let mut bytes = vec![0; 16 * L];
+        let (first, second) = bytes.split_at_mut(8 * L);
+        limbs::to_be(&r.number(), first);
+        limbs::to_be(&s.number(), second);
+        bytes
+    })
+}
+
+/// The number in as many leading bytes as the limbs have room for.
+pub(crate) fn leading<const L: usize>(bytes: &[u8]) -> [u64; L] {
+    let bytes = bytes.get(..8 * L).unwrap_or(bytes);
+    limbs::from_be(bytes).unwrap_or([0; L])
+}
+
+/// `u` or `n - u`, whichever is odd, as a number, and where it is the second.
+pub(crate) fn odd<M: Modulus<L>, const L: usize>(u: &Fe<M, L>) -> ([u64; L], Mask) {
+    let mut odd = u.number();
+    let even = mask(!odd[0] & 1);
+    // n - u is -u + n: two's complement where it is wanted.
+    odd.iter_mut().for_each(|limb| *limb ^= even);
+    let mut one = [0; L];
+    one[0] = even & 1;
+    limbs::add(&mut odd, &one);
+    limbs::add_if(&mut odd, &M::M, even & 1);
+    (odd, even)
+}
+
+/// `s` or `n - s`, whichever is less.
+fn lower<M: Modulus<L>, const L: usize>(s: &Fe<M, L>) -> Fe<M, L> {
+    // 2 s is even; less n, which is where it is above n, it is odd.
+    s.negate_if(mask((*s + *s).number()[0] & 1))
+}
+
+/// A nonce of 512 bits, reduced.
+fn nonce<M: Modulus<L>, const L: usize>(nonce: &[u8; 64]) -> Fe<M, L> {
+    let all: [u64; 8] = leading(nonce);
+    let (low, high) = all.split_at(L);
+    let mut halves = [[0; L]; 2];
+    halves[0].copy_from_slice(low);
+    halves[1][..8 - L].copy_from_slice(high);
+    Fe::wide(&halves[0], &halves[1])
+}

@@ -1,0 +1,145 @@
+//! Multiples of a point that are computed once, and how a scalar picks among them.
+//!
+//! An odd scalar `k` of `b` bits is a sum of odd digits, `k = sum d_i 2^(w i)`, with
+//! `d_i = ((k >> w i) | 1) mod 2^(w + 1) - 2^w`, and the highest digit without the
+//! subtraction (Joye and Tunstall, "Exponent recoding and regular exponentiation algorithms",
+//! 2009). Each digit is read off the bits, and none is zero. The digits are cut into blocks, and
+//! the table holds the odd multiples of the lowest power of each block: with a block for each
+//! digit nothing is left to double, with fewer the table is smaller and soon made.
+
+use super::curve::Curve;
+use super::field::{Fe, Mask, mask};
+use super::point::{Affine, Point, to_affine};
+
+/// The odd multiples 1, 3, ... of `2^(w p j) P`, for each block `j` of `p` digits of `w` bits.
+pub(crate) struct Table<C: Curve<L>, const L: usize> {
+    width: usize,
+    positions: usize,
+    /// `2^(w - 1)` for each block.
+    multiples: Vec<Affine<C, L>>,
+}
+
+/// The bits of a digit of the generator's multiples: 43 digits and 88 KB for P-256, 64 and 196 KB
+/// for P-384. Seven would save additions, and lose the time again in reading twice as much.
+const BASE_WIDTH: usize = 6;
+
+/// 4 KB for a key of P-256, 6 KB of P-384.
+const KEY_WIDTH: usize = 4;
+const KEY_BLOCKS: usize = 8;
+
+/// The table of the generator, made when it is first asked for.
+pub(crate) fn base_table<C: Curve<L>, const L: usize>() -> &'static Table<C, L> {
+    C::kept_table().get_or_init(|| {
+        let [x, y] = C::GENERATOR.map(|coordinate| Fe::new(&coordinate));
+        Table::new(&Affine { x, y }, BASE_WIDTH, usize::MAX)
+    })
+}
+
+/// The table of a key.
+pub(crate) fn key_table<C: Curve<L>, const L: usize>(point: &Affine<C, L>) -> Table<C, L> {
+    Table::new(point, KEY_WIDTH, KEY_BLOCKS)
+}
+
+impl<C: Curve<L>, const L: usize> Table<C, L> {
+    /// With no more than so many blocks. The point must be on the curve, and so of its order.
+    fn new(point: &Affine<C, L>, width: usize, blocks: usize) -> Self {
+        let digits = (64 * L).div_ceil(width);
+        let positions = digits.div_ceil(blocks);
+        let mut powers = Vec::new();
+        let mut power = point.to_point();
+        for _ in 0..digits.div_ceil(positions) {
+            let twice = power.double();
+            powers.extend([power, twice]);
+            power = (1..width * positions).fold(twice, |power, _| power.double());
+        }
+        let mut multiples = Vec::new();
+        for power in to_affine(&powers).chunks(2) {
+            let mut multiple = power[0].to_point();
+            for _ in 0..1 << (width - 1) {
+                multiples.push(multiple);
+                multiple = multiple.add(&power[1]);
+            }
+        }
+        Table {
+            width,
+            positions,
+            multiples: to_affine(&multiples),
+        }
+    }
+
+    /// `k P` for an odd `k`, and where the mask is set `-k P`.
+    ///
+    /// For a table with a block for each digit, no addition meets the exceptions of the
+    /// formulas: before digit `i` the sum, as an integer, is odd and below `2^(w i)` and the
+    /// multiple to add is not below it, so they differ; and below the highest digit no sum or
+    /// difference reaches the order. With the highest digit added the sum is `k`; the difference
+    /// can be the order for one value of `k`. That one gives `ZZ = 0`, which is treated as `r = 0`
+    /// is, and as rare.
+    pub(crate) fn multiply(&self, k: &[u64; L], flip: Mask) -> Point<C, L> {
+        self.sum(None, k, flip, pick)
+    }
+
+    /// `sum + k P` for an odd `k`, and where the mask is set `sum - k P`.
+    pub(crate) fn add_multiple_vartime(
+        &self,
+        sum: Option<Point<C, L>>,
+        k: &[u64; L],
+        flip: Mask,
+    ) -> Point<C, L> {
+        self.sum(sum, k, flip, |multiples, index| multiples[index as usize])
+    }
+
+    #[inline]
+    fn sum(
+        &self,
+        mut sum: Option<Point<C, L>>,
+        k: &[u64; L],
+        flip: Mask,
+        pick: impl Fn(&[Affine<C, L>], u64) -> Affine<C, L>,
+    ) -> Point<C, L> {
+        let digits = (64 * L).div_ceil(self.width);
+        for position in (0..self.positions).rev() {
+            if position + 1 < self.positions {
+                for _ in 0..self.width {
+                    sum = sum.map(|sum| sum.double());
+                }
+            }
+            let blocks = self.multiples.chunks(1 << (self.width - 1));
+            for (multiples, i) in blocks.zip((position..digits).step_by(self.positions)) {
+                let (index, negative) = digit(k, self.width, i, i + 1 == digits);
+                let multiple = pick(multiples, index).negate_if(negative ^ flip);
+                sum = Some(match &sum {
+                    None => multiple.to_point(),
+                    Some(sum) => sum.add(&multiple),
+                });
+            }
+        }
+        sum.unwrap_or(Affine::NONE.to_point())
+    }
+}
+
+/// Digit `i` of an odd number: which odd multiple, `(|d| - 1) / 2`, and whether it is negative.
+#[inline]
+fn digit<const L: usize>(k: &[u64; L], width: usize, i: usize, highest: bool) -> (u64, Mask) {
+    let (limb, shift) = (width * i / 64, width * i % 64);
+    let above = k.get(limb + 1).copied().unwrap_or(0);
+    // In two shifts, for one by 64 is none.
+    let bits = (k[limb] >> shift) | ((above << 1) << (63 - shift));
+    // d + 2^width, which is odd; its bit `width` says that d is positive.
+    let low = (1 << width) - 1;
+    let negative = mask(if highest { 0 } else { !(bits >> width) & 1 });
+    (((bits ^ negative) & low) >> 1, negative)
+}
+
+/// The multiple with this index, of which nothing shows: every one is read.
+#[inline]
+fn pick<C: Curve<L>, const L: usize>(multiples: &[Affine<C, L>], index: u64) -> Affine<C, L> {
+    let mut picked = Affine::NONE;
+    for (i, multiple) in (0_u64..).zip(multiples) {
+        // 1 where i = index: both are small.
+        let this = mask((i ^ index).wrapping_sub(1) >> 63);
+        picked.x.or_masked(&multiple.x, this);
+        picked.y.or_masked(&multiple.y, this);
+    }
+    picked
+}

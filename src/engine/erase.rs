@@ -1,0 +1,40 @@
+//! Leaving nothing behind: of values, and of what the compiler kept on the stack.
+
+use std::hint::black_box;
+use std::sync::atomic::{Ordering, compiler_fence};
+
+/// Numbers and arrays of numbers.
+///
+/// # Safety
+/// All zeros must be a value of the type, and it must have nothing to drop.
+pub(crate) unsafe trait Plain: Copy {}
+
+// SAFETY: integers.
+unsafe impl<const N: usize> Plain for [u64; N] {}
+
+/// Overwrites values with zeros, which no optimiser takes away.
+pub(crate) fn erase<T: Plain>(values: &mut [T]) {
+    for value in values {
+        // SAFETY: the reference is writable and aligned, and zeros are a value of a `Plain`.
+        unsafe { std::ptr::write_volatile(value, std::mem::zeroed()) };
+    }
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// Overwrites what functions that have returned left on the stack below the caller: the
+/// registers that a kernel spilled, its temporaries. The depth is more than the frames of
+/// the kernels in a release build; it is best effort, as everything about a stack is.
+pub(crate) fn erase_stack() {
+    erase_below::<{ 16 * 1024 / 8 }>();
+}
+
+/// The same for what is done once a key with numbers of 4096 bits, and tables of their powers.
+pub(crate) fn erase_deep_stack() {
+    erase_below::<{ 64 * 1024 / 8 }>();
+}
+
+#[inline(never)]
+fn erase_below<const WORDS: usize>() {
+    let mut frame = [0_u64; WORDS];
+    black_box(&mut frame);
+}

@@ -1,0 +1,226 @@
+//! Numbers of `N` limbs of 64 bits, the least first: what is needed of them below and beside
+//! a modulus. Nothing here branches on or indexes by a number.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "loop counters below the fixed number of limbs"
+)]
+
+use zeroize::Zeroizing;
+
+use super::cpu::has_adx;
+
+/// The number in big-endian bytes; `None` if they are more than it has room for.
+pub(super) fn from_be<const N: usize>(bytes: &[u8]) -> Option<[u64; N]> {
+    let mut limbs = [0; N];
+    if bytes.len() > 8 * N {
+        return None;
+    }
+    for (limb, chunk) in limbs.iter_mut().zip(bytes.rchunks(8)) {
+        *limb = chunk
+            .iter()
+            .fold(0, |limb, byte| (limb << 8) | u64::from(*byte));
+    }
+    Some(limbs)
+}
+
+/// The number in big-endian bytes, as many as there are; what does not fit is cut off.
+pub(super) fn to_be(limbs: &[u64], bytes: &mut [u8]) {
+    bytes.fill(0);
+    for (limb, chunk) in limbs.iter().zip(bytes.rchunks_mut(8)) {
+        let whole = limb.to_be_bytes();
+        let pairs = chunk.iter_mut().rev().zip(whole.iter().rev());
+        pairs.for_each(|(to, from)| *to = *from);
+    }
+}
+
+/// `a += b`; what is carried out, 0 or 1.
+pub(super) fn add(a: &mut [u64], b: &[u64]) -> u64 {
+    let mut carry = false;
+    for (a, b) in a.iter_mut().zip(b) {
+        (*a, carry) = a.carrying_add(*b, carry);
+    }
+    u64::from(carry)
+}
+
+/// `a -= b`; what is borrowed, 0 or 1.
+pub(super) fn sub(a: &mut [u64], b: &[u64]) -> u64 {
+    let mut borrow = false;
+    for (a, b) in a.iter_mut().zip(b) {
+        (*a, borrow) = a.borrowing_sub(*b, borrow);
+    }
+    u64::from(borrow)
+}
+
+/// `a -= b` where `condition`, 0 or 1, is 1.
+pub(super) fn sub_if(a: &mut [u64], b: &[u64], condition: u64) {
+    let mask = std::hint::black_box(condition).wrapping_neg();
+    let mut borrow = false;
+    for (a, b) in a.iter_mut().zip(b) {
+        (*a, borrow) = a.borrowing_sub(*b & mask, borrow);
+    }
+}
+
+/// `a += b` where `condition`, 0 or 1, is 1; what is carried out is lost.
+pub(super) fn add_if(a: &mut [u64], b: &[u64], condition: u64) {
+    let mask = std::hint::black_box(condition).wrapping_neg();
+    let mut carry = false;
+    for (a, b) in a.iter_mut().zip(b) {
+        (*a, carry) = a.carrying_add(*b & mask, carry);
+    }
+}
+
+/// 1 where `a < b`, else 0.
+pub(super) fn less(a: &[u64], b: &[u64]) -> u64 {
+    let borrow = |borrow, (a, b): (&u64, &u64)| a.borrowing_sub(*b, borrow).1;
+    u64::from(a.iter().zip(b).fold(false, borrow))
+}
+
+/// 1 where they are equal, else 0.
+pub(super) fn equal(a: &[u64], b: &[u64]) -> u64 {
+    let differ = a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b));
+    u64::from(std::hint::black_box(differ) == 0)
+}
+
+/// `a = 2 a + bit mod m`, for `a` below `m`.
+pub(super) fn double(a: &mut [u64], bit: u64, m: &[u64]) {
+    let mut carry = bit;
+    for limb in a.iter_mut() {
+        (*limb, carry) = ((*limb << 1) | carry, *limb >> 63);
+    }
+    let reaches = 1 ^ less(a, m);
+    sub_if(a, m, carry | reaches);
+}
+
+/// `a mod m`, a bit at a time: for what is done once a key.
+pub(super) fn remainder<const N: usize>(a: &[u64], m: &[u64; N]) -> Zeroizing<[u64; N]> {
+    let mut rest = Zeroizing::new([0; N]);
+    for limb in a.iter().rev() {
+        for shift in (0..u64::BITS).rev() {
+            double(rest.as_mut_slice(), (limb >> shift) & 1, m);
+        }
+    }
+    rest
+}
+
+/// How a row of a product is added.
+trait Rows {
+    /// `t += a b`; what is carried out of `t`'s first `a.len()` limbs.
+    fn add(t: &mut [u64], a: &[u64], b: u64) -> u64;
+}
+
+/// As every processor can.
+struct Everywhere;
+
+/// With two chains of carries, where [`has_adx`] says so.
+#[cfg(target_arch = "x86_64")]
+struct Adx;
+#[cfg(not(target_arch = "x86_64"))]
+use Everywhere as Adx;
+
+impl Rows for Everywhere {
+    #[inline]
+    fn add(t: &mut [u64], a: &[u64], b: u64) -> u64 {
+        add_row(t, a, b)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Rows for Adx {
+    #[inline]
+    fn add(t: &mut [u64], a: &[u64], b: u64) -> u64 {
+        let (eights, rest) = a.as_chunks::<8>();
+        let (t_eights, t_rest) = t.split_at_mut(8 * eights.len());
+        let mut carry = 0;
+        for (t, a) in t_eights.as_chunks_mut::<8>().0.iter_mut().zip(eights) {
+            // SAFETY: the processor has the instructions: it was asked where this type is named.
+            carry = unsafe { super::adx::add_eight(t, a, b, carry) };
+        }
+        for (t, a) in t_rest.iter_mut().zip(rest) {
+            (*t, carry) = a.carrying_mul_add(b, *t, carry);
+        }
+        carry
+    }
+}
+
+/// `t += a b`; what is carried out of `t`'s first `a.len()` limbs.
+///
+/// A function of its own, four limbs a turn: unrolled into its callers it would not fit
+/// the caches of instructions.
+#[inline(never)]
+pub(super) fn add_row(t: &mut [u64], a: &[u64], b: u64) -> u64 {
+    let mut carry = 0;
+    let (fours, rest) = a.as_chunks::<4>();
+    let (t_fours, t_rest) = t.split_at_mut(4 * fours.len());
+    for (t, a) in t_fours.as_chunks_mut::<4>().0.iter_mut().zip(fours) {
+        (t[0], carry) = a[0].carrying_mul_add(b, t[0], carry);
+        (t[1], carry) = a[1].carrying_mul_add(b, t[1], carry);
+        (t[2], carry) = a[2].carrying_mul_add(b, t[2], carry);
+        (t[3], carry) = a[3].carrying_mul_add(b, t[3], carry);
+    }
+    for (t, a) in t_rest.iter_mut().zip(rest) {
+        (*t, carry) = a.carrying_mul_add(b, *t, carry);
+    }
+    carry
+}
+
+/// `t = a b`, for a `t` as long as both together.
+pub(super) fn product<const N: usize>(t: &mut [u64], a: &[u64; N], b: &[u64; N]) {
+    match has_adx() {
+        true => product_by::<Adx, N>(t, a, b),
+        false => product_by::<Everywhere, N>(t, a, b),
+    }
+}
+
+/// `t = a a`.
+pub(super) fn square<const N: usize>(t: &mut [u64], a: &[u64; N]) {
+    match has_adx() {
+        true => square_by::<Adx, N>(t, a),
+        false => square_by::<Everywhere, N>(t, a),
+    }
+}
+
+/// Adds to `t`, of `2 N` limbs, the multiple of `n` that makes its lower half zero (Montgomery
+/// 1985); what is carried out. `n0` is `-1 / n` modulo 2^64.
+pub(super) fn clear_low<const N: usize>(t: &mut [u64], n: &[u64; N], n0: u64) -> bool {
+    match has_adx() {
+        true => clear_low_by::<Adx, N>(t, n, n0),
+        false => clear_low_by::<Everywhere, N>(t, n, n0),
+    }
+}
+
+fn product_by<R: Rows, const N: usize>(t: &mut [u64], a: &[u64; N], b: &[u64; N]) {
+    t.fill(0);
+    for (i, b) in b.iter().enumerate() {
+        t[i + N] = R::add(&mut t[i..i + N], a, *b);
+    }
+}
+
+/// Each pair once, twice that, and the squares.
+fn square_by<R: Rows, const N: usize>(t: &mut [u64], a: &[u64; N]) {
+    t.fill(0);
+    // What a limb is still to be paired with, from a multiple of eight on: whole rows are fast.
+    let mut above = Zeroizing::new(*a);
+    for i in 0..N {
+        above[i] = 0;
+        let from = (i + 1) & !7;
+        t[i + N] = R::add(&mut t[i + from..i + N], &above[from..], a[i]);
+    }
+    let (mut top, mut carry) = (0, false);
+    for (i, a) in a.iter().enumerate() {
+        let (low, high) = a.carrying_mul(*a, 0);
+        let (even, odd) = (t[2 * i], t[2 * i + 1]);
+        (t[2 * i], carry) = ((even << 1) | top).carrying_add(low, carry);
+        (t[2 * i + 1], carry) = ((odd << 1) | (even >> 63)).carrying_add(high, carry);
+        top = odd >> 63;
+    }
+}
+
+fn clear_low_by<R: Rows, const N: usize>(t: &mut [u64], n: &[u64; N], n0: u64) -> bool {
+    let mut top = false;
+    for i in 0..N {
+        let m = t[i].wrapping_mul(n0);
+        let carry = R::add(&mut t[i..i + N], n, m);
+        (t[i + N], top) = t[i + N].carrying_add(carry, top);
+    }
+    top
+}
