@@ -1,12 +1,14 @@
 //! The whole crate in one run: keys read from files and made here, every operation on
-//! every kind of key, and refusals with their reasons.
+//! every kind of key, and refusals with their reasons. In software, or with keys in a token:
 //!
 //! ```text
 //! cargo run --release --example quickstart
+//! cargo run --release --example quickstart -- --pkcs11 "pkcs11:token=..." [--init-string ...]
 //! ```
 //!
 //! Prints a table and exits with 0 only if every round trip and every refusal came out
-//! as it must.
+//! as it must. What a token's capabilities lack is shown as not offered, and is wrong only
+//! if it is done all the same. The keys that were made in a token are destroyed at the end.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use strongroom::alg::{Alg, EncryptScheme, Standing};
 use strongroom::jwk::SecretJwk;
+use strongroom::provider::Capabilities;
 use strongroom::software::Software;
 use strongroom::store::MemoryStore;
 use strongroom::vault::{
@@ -22,7 +25,7 @@ use strongroom::vault::{
 };
 use strongroom::{
     Ciphertext, Curve, DecryptParams, Denial, Digest, EncryptAlg, EncryptParams, Error, ErrorKind,
-    Hash, KeySpec, Op, OpSet, SignAlg, Signature, WrapAlg,
+    Hash, KeyProvider, KeySpec, Op, OpSet, SignAlg, Signature, WrapAlg,
 };
 
 const MESSAGE: &[u8] = b"the quick brown fox jumps over the lazy dog";
@@ -33,51 +36,169 @@ const MATERIAL: &[u8] = &[0x42; 32];
 type Tested<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Tested<ExitCode> {
-    // Legacy algorithms are refused until configured; the tour shows them all.
-    let vault = open_vault(LegacyPolicy::allow_all())?;
-    let mut table = Table::default();
-
-    table.heading("Keys");
-    let mut keys = read_keys(&vault, &mut table)?;
-    for spec in KeySpec::ALL {
-        let name = format!("made-{}", spec.name().to_lowercase());
-        let (key, time) = timed(|| vault.create(&name, *spec, &KeyOptions::new()));
-        table.row(&name, spec.name(), "create", done(&key), Some(time));
-        keys.push(key?);
-    }
-
-    table.heading("Operations");
-    for key in &keys {
-        for alg in Alg::all().filter(|alg| key.spec().is_ok_and(|spec| alg.fits(spec))) {
-            round_trip(key, alg, &mut table);
-        }
-    }
-
-    table.heading("Other forms");
-    other_forms(&vault, &mut table)?;
-
-    table.heading("Refusals");
-    refusals(&vault, &mut table)?;
-
-    println!("{} rows, {} wrong", table.rows, table.wrong);
+    let place = Place::from_arguments()?;
+    let mut table = Table::new(&place);
+    let toured = tour(&place, &mut table);
+    // Whatever came of it, a token is left as it was.
+    let left = place.leave();
+    toured?;
+    left?;
+    println!(
+        "{} rows, {} not offered, {} wrong",
+        table.rows, table.lacking, table.wrong
+    );
     Ok(match table.wrong {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
 }
 
-fn open_vault(legacy: LegacyPolicy) -> Result<Vault, Error> {
-    Vault::builder()
-        .host("tour.vault.example")
-        .provider(Arc::new(Software::ephemeral()?))
-        .store(Arc::new(MemoryStore::new()))
-        .audit(Arc::new(NoAudit))
-        .legacy(legacy)
-        .build()
+fn tour(place: &Place, table: &mut Table) -> Tested<()> {
+    // Legacy algorithms are refused until configured; the tour shows them all.
+    let vault = place.vault(LegacyPolicy::allow_all())?;
+
+    table.heading("Keys");
+    let mut keys = read_keys(place, &vault, table)?;
+    for spec in KeySpec::ALL {
+        let name = place.name(&format!("made-{}", spec.name().to_lowercase()));
+        let (key, time) = timed(|| vault.create(&name, *spec, &KeyOptions::new()));
+        let offered = place.capabilities().can_generate(*spec);
+        table.row(
+            &name,
+            spec.name(),
+            "create",
+            done(&key, offered),
+            Some(time),
+        );
+        keys.extend(key);
+    }
+
+    table.heading("Operations");
+    for key in &keys {
+        for alg in Alg::all().filter(|alg| key.spec().is_ok_and(|spec| alg.fits(spec))) {
+            round_trip(place, key, alg, table)?;
+        }
+    }
+
+    table.heading("Other forms");
+    ec_forms(place, &vault, table)?;
+    aes_forms(place, &vault, table)?;
+
+    table.heading("Refusals");
+    ec_refusals(place, &vault, table)?;
+    aes_refusals(place, &vault, table)
+}
+
+/// Where the keys are.
+struct Place {
+    provider: Arc<dyn KeyProvider>,
+    /// What the names of this run's keys begin with, to tell them from all others.
+    prefix: String,
+    #[cfg(feature = "pkcs11")]
+    token: Option<Arc<strongroom::pkcs11::Pkcs11>>,
+}
+
+impl Place {
+    fn from_arguments() -> Tested<Place> {
+        let (mut uri, mut init_string) = (None, None);
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let value = match argument.as_str() {
+                "--pkcs11" => &mut uri,
+                "--init-string" => &mut init_string,
+                _ => return Err(format!("{argument}: no such argument").into()),
+            };
+            *value = Some(arguments.next().ok_or("a value is missing")?);
+        }
+        match uri {
+            Some(uri) => Place::token(&uri, init_string.as_deref()),
+            None => Place::software(),
+        }
+    }
+
+    fn software() -> Tested<Place> {
+        Ok(Place {
+            provider: Arc::new(Software::ephemeral()?),
+            prefix: String::new(),
+            #[cfg(feature = "pkcs11")]
+            token: None,
+        })
+    }
+
+    #[cfg(feature = "pkcs11")]
+    fn token(uri: &str, init_string: Option<&str>) -> Tested<Place> {
+        let mut builder = strongroom::pkcs11::Pkcs11::from_uri(uri)?;
+        if let Some(text) = init_string {
+            builder = builder.init_string(text);
+        }
+        let token = Arc::new(builder.open()?);
+        let mut random = [0; 8];
+        token.random(&mut random)?;
+        let provider: Arc<dyn KeyProvider> = token.clone();
+        Ok(Place {
+            provider,
+            prefix: format!("tour-{:016x}-", u64::from_be_bytes(random)),
+            token: Some(token),
+        })
+    }
+
+    #[cfg(not(feature = "pkcs11"))]
+    fn token(_: &str, _: Option<&str>) -> Tested<Place> {
+        Err("this was built without the feature `pkcs11`".into())
+    }
+
+    /// Destroys the keys that this run made in a token.
+    fn leave(&self) -> Result<(), Error> {
+        #[cfg(feature = "pkcs11")]
+        if let Some(token) = &self.token {
+            let keys = token.keys()?.into_iter();
+            for key in keys.filter(|key| key.label.starts_with(&self.prefix)) {
+                token.destroy(&key.handle)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn vault(&self, legacy: LegacyPolicy) -> Result<Vault, Error> {
+        Vault::builder()
+            .host("tour.vault.example")
+            .provider(Arc::clone(&self.provider))
+            .store(Arc::new(MemoryStore::new()))
+            .audit(Arc::new(NoAudit))
+            .legacy(legacy)
+            .build()
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    fn capabilities(&self) -> Arc<Capabilities> {
+        self.provider.capabilities()
+    }
+
+    fn offers(&self, op: Op, alg: impl Into<Alg>, spec: KeySpec) -> bool {
+        self.capabilities().supports(op, alg, spec).is_some()
+    }
+
+    /// A key for what needs this operation too, or none and a row that says so.
+    fn key_for(
+        &self,
+        vault: &Vault,
+        (name, spec, options): (&str, KeySpec, KeyOptions),
+        (op, alg): (Op, Alg),
+        table: &mut Table,
+    ) -> Result<Option<Key>, Error> {
+        if self.capabilities().can_generate(spec) && self.offers(op, alg, spec) {
+            return vault.create(&self.name(name), spec, &options).map(Some);
+        }
+        table.row(name, alg.name(), op.name(), Outcome::NotOffered, None);
+        Ok(None)
+    }
 }
 
 /// Imports a JWK and a PEM file as they came.
-fn read_keys(vault: &Vault, table: &mut Table) -> Tested<Vec<Key>> {
+fn read_keys(place: &Place, vault: &Vault, table: &mut Table) -> Tested<Vec<Key>> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data");
     let jwk = std::fs::read(data.join("rfc7517-ec-private.jwk"))?;
     let pem = std::fs::read(data.join("rsa-2048-private.pem"))?;
@@ -88,37 +209,34 @@ fn read_keys(vault: &Vault, table: &mut Table) -> Tested<Vec<Key>> {
     let mut keys = Vec::new();
     for (name, read, reading) in [("from-jwk", jwk, jwk_time), ("from-pem", pem, pem_time)] {
         let key = read?;
-        let (key, importing) = timed(|| vault.import(name, &key, &KeyOptions::new()));
-        let spec = key
-            .as_ref()
-            .map_or("", |key| key.spec().map_or("", KeySpec::name));
-        table.row(name, spec, "import", done(&key), Some(reading + importing));
-        keys.push(key?);
+        let spec = key.public().spec()?;
+        let name = place.name(name);
+        let (key, importing) = timed(|| vault.import(&name, &key, &KeyOptions::new()));
+        let outcome = done(&key, place.capabilities().can_import(spec));
+        let time = Some(reading + importing);
+        table.row(&name, spec.name(), "import", outcome, time);
+        keys.extend(key);
     }
     Ok(keys)
 }
 
 /// Both operations of an algorithm, and that the second gives back what went into the
 /// first.
-fn round_trip(key: &Key, alg: Alg, table: &mut Table) {
+fn round_trip(place: &Place, key: &Key, alg: Alg, table: &mut Table) -> Tested<()> {
+    let (name, spec) = (key.name().as_str(), key.spec()?);
     let [produce, consume] = alg.ops();
     let (made, making) = timed(|| make(key, alg));
-    table.row(
-        key.name().as_str(),
-        alg.name(),
-        produce.name(),
-        done(&made),
-        Some(making),
-    );
-    let Ok(made) = made else { return };
+    let outcome = done(&made, place.offers(produce, alg, spec));
+    table.row(name, alg.name(), produce.name(), outcome, Some(making));
+    let Ok(made) = made else { return Ok(()) };
     let (back, checking) = timed(|| check(key, alg, &made));
-    table.row(
-        key.name().as_str(),
-        alg.name(),
-        consume.name(),
-        back,
-        Some(checking),
-    );
+    let outcome = match (back, place.offers(consume, alg, spec)) {
+        (Ok(true), true) => Outcome::Right("same again".into()),
+        (Ok(false), true) => Outcome::Wrong("other bytes came back".into()),
+        (back, offered) => done(&back, offered),
+    };
+    table.row(name, alg.name(), consume.name(), outcome, Some(checking));
+    Ok(())
 }
 
 /// What sign, wrapKey or encrypt made.
@@ -137,8 +255,9 @@ fn make(key: &Key, alg: Alg) -> Result<Made, Error> {
     })
 }
 
-fn check(key: &Key, alg: Alg, made: &Made) -> Outcome {
-    let same = match (alg, made) {
+/// Whether what was made gives back what went into it.
+fn check(key: &Key, alg: Alg, made: &Made) -> Result<bool, Error> {
+    match (alg, made) {
         (Alg::Sign(alg), Made::Signature(signature)) => {
             key.verify(alg, MESSAGE, signature).map(|_| true)
         }
@@ -156,11 +275,6 @@ fn check(key: &Key, alg: Alg, made: &Made) -> Outcome {
             opened.map(|text| text.value.expose() == expected)
         }
         _ => Ok(false),
-    };
-    match same {
-        Ok(true) => Outcome::Right("same again".into()),
-        Ok(false) => Outcome::Wrong("other bytes came back".into()),
-        Err(error) => Outcome::Wrong(error.to_string()),
     }
 }
 
@@ -182,16 +296,20 @@ fn decrypt_params(alg: EncryptAlg, sealed: &Ciphertext) -> DecryptParams<'_> {
     }
 }
 
-/// Digests made elsewhere, encryption in the caller's buffer, and batches.
-fn other_forms(vault: &Vault, table: &mut Table) -> Tested<()> {
-    let ec = vault.create("forms-ec", Curve::P256, &KeyOptions::new())?;
+/// Digests made elsewhere, and batches.
+fn ec_forms(place: &Place, vault: &Vault, table: &mut Table) -> Tested<()> {
+    let key = ("forms-ec", Curve::P256.into(), KeyOptions::new());
+    let sign = (Op::Sign, SignAlg::Es256.into());
+    let Some(ec) = place.key_for(vault, key, sign, table)? else {
+        return Ok(());
+    };
     let digest = Hash::Sha256.hash(MESSAGE);
     let (signed, signing) = timed(|| ec.sign_digest(SignAlg::Es256, digest.as_digest()));
     table.row(
         "forms-ec",
         "ES256",
         "sign digest",
-        done(&signed),
+        done(&signed, true),
         Some(signing),
     );
     let signature = signed?.value.into_bytes();
@@ -201,37 +319,8 @@ fn other_forms(vault: &Vault, table: &mut Table) -> Tested<()> {
         "forms-ec",
         "ES256",
         "verify",
-        done(&verified),
+        done(&verified, true),
         Some(verifying),
-    );
-
-    let aes = vault.create("forms-aes", KeySpec::Aes { bits: 256 }, &KeyOptions::new())?;
-    let mut buffer = vec![0x42; 1 << 20];
-    let (sealed, sealing) = timed(|| aes.encrypt_in_place(EncryptAlg::A256Gcm, &mut buffer, b""));
-    table.row(
-        "forms-aes",
-        "A256GCM, 1 MiB",
-        "in place",
-        done(&sealed),
-        Some(sealing),
-    );
-    let sealed = sealed?.value;
-    let params = DecryptParams::none()
-        .with_iv(&sealed.iv)
-        .with_tag(&sealed.tag);
-    let (opened, opening) =
-        timed(|| aes.decrypt_in_place(EncryptAlg::A256Gcm, &mut buffer, params));
-    let outcome = match opened {
-        Ok(_) if buffer.iter().all(|byte| *byte == 0x42) => Outcome::Right("same again".into()),
-        Ok(_) => Outcome::Wrong("other bytes came back".into()),
-        Err(error) => Outcome::Wrong(error.to_string()),
-    };
-    table.row(
-        "forms-aes",
-        "A256GCM, 1 MiB",
-        "in place",
-        outcome,
-        Some(opening),
     );
 
     let item = SignItem {
@@ -257,9 +346,50 @@ fn other_forms(vault: &Vault, table: &mut Table) -> Tested<()> {
     Ok(())
 }
 
+/// Encryption in the caller's buffer.
+fn aes_forms(place: &Place, vault: &Vault, table: &mut Table) -> Tested<()> {
+    let key = ("forms-aes", KeySpec::Aes { bits: 256 }, KeyOptions::new());
+    let encrypt = (Op::Encrypt, EncryptAlg::A256Gcm.into());
+    let Some(aes) = place.key_for(vault, key, encrypt, table)? else {
+        return Ok(());
+    };
+    let mut buffer = vec![0x42; 1 << 20];
+    let (sealed, sealing) = timed(|| aes.encrypt_in_place(EncryptAlg::A256Gcm, &mut buffer, b""));
+    table.row(
+        "forms-aes",
+        "A256GCM, 1 MiB",
+        "in place",
+        done(&sealed, true),
+        Some(sealing),
+    );
+    let sealed = sealed?.value;
+    let params = DecryptParams::none()
+        .with_iv(&sealed.iv)
+        .with_tag(&sealed.tag);
+    let (opened, opening) =
+        timed(|| aes.decrypt_in_place(EncryptAlg::A256Gcm, &mut buffer, params));
+    let outcome = match opened {
+        Ok(_) if buffer.iter().all(|byte| *byte == 0x42) => Outcome::Right("same again".into()),
+        Ok(_) => Outcome::Wrong("other bytes came back".into()),
+        Err(error) => Outcome::Wrong(error.to_string()),
+    };
+    table.row(
+        "forms-aes",
+        "A256GCM, 1 MiB",
+        "in place",
+        outcome,
+        Some(opening),
+    );
+    Ok(())
+}
+
 /// What must be refused, and for which reason.
-fn refusals(vault: &Vault, table: &mut Table) -> Tested<()> {
-    let key = vault.create("refused", Curve::P256, &KeyOptions::new())?;
+fn ec_refusals(place: &Place, vault: &Vault, table: &mut Table) -> Tested<()> {
+    let key = ("refused", Curve::P256.into(), KeyOptions::new());
+    let sign = (Op::Sign, SignAlg::Es256.into());
+    let Some(key) = place.key_for(vault, key, sign, table)? else {
+        return Ok(());
+    };
     let signature = key.sign(SignAlg::Es256, MESSAGE)?.value.into_bytes();
 
     let other_curve = key.sign(SignAlg::Es384, MESSAGE);
@@ -297,9 +427,18 @@ fn refusals(vault: &Vault, table: &mut Table) -> Tested<()> {
         disabled,
         denied(Denial::Disabled),
     );
+    Ok(())
+}
 
+/// The same for AES.
+fn aes_refusals(place: &Place, vault: &Vault, table: &mut Table) -> Tested<()> {
+    let spec = KeySpec::Aes { bits: 256 };
+    let encryption = (Op::Encrypt, EncryptAlg::A256Gcm.into());
     let long_ago = KeyOptions::new().exp(UnixTime(1_000_000_000));
-    let expired = vault.create("expired", KeySpec::Aes { bits: 256 }, &long_ago)?;
+    let key = ("expired", spec, long_ago);
+    let Some(expired) = place.key_for(vault, key, encryption, table)? else {
+        return Ok(());
+    };
     let encrypt = expired.encrypt(EncryptAlg::A256Gcm, MESSAGE, EncryptParams::none());
     table.refused(
         "expired",
@@ -309,7 +448,7 @@ fn refusals(vault: &Vault, table: &mut Table) -> Tested<()> {
         denied(Denial::Expired),
     );
 
-    let aes = vault.create("aes", KeySpec::Aes { bits: 256 }, &KeyOptions::new())?;
+    let aes = vault.create(&place.name("aes"), spec, &KeyOptions::new())?;
     let sealed = aes
         .encrypt(EncryptAlg::A256Gcm, MESSAGE, EncryptParams::none())?
         .value;
@@ -327,9 +466,9 @@ fn refusals(vault: &Vault, table: &mut Table) -> Tested<()> {
         matches!(kind, ErrorKind::Invalid { field: "iv", .. })
     });
 
-    let strict = open_vault(LegacyPolicy::deny_all())?;
+    let strict = place.vault(LegacyPolicy::deny_all())?;
     let options = KeyOptions::new().ops(OpSet::from_iter([Op::Encrypt, Op::Decrypt]));
-    let key = strict.create("strict", KeySpec::Aes { bits: 256 }, &options)?;
+    let key = strict.create(&place.name("strict"), spec, &options)?;
     let legacy = EncryptParams::none().with_iv(&[0; 16]);
     let encrypt = key.encrypt(EncryptAlg::A256CbcPad, MESSAGE, legacy);
     table.refused(
@@ -349,12 +488,19 @@ fn denied(expected: Denial) -> impl Fn(&ErrorKind) -> bool {
 /// How a step came out.
 enum Outcome {
     Right(String),
+    /// Said so, as the capabilities do.
+    NotOffered,
     Wrong(String),
 }
 
-fn done<T>(result: &Result<T, Error>) -> Outcome {
+/// Of a step that the provider's capabilities offer or not.
+fn done<T>(result: &Result<T, Error>, offered: bool) -> Outcome {
     match result {
-        Ok(_) => Outcome::Right("done".into()),
+        Ok(_) if offered => Outcome::Right("done".into()),
+        Ok(_) => Outcome::Wrong("is done, but was not offered".into()),
+        Err(error) if !offered && matches!(error.kind(), ErrorKind::NotOffered { .. }) => {
+            Outcome::NotOffered
+        }
         Err(error) => Outcome::Wrong(error.to_string()),
     }
 }
@@ -366,13 +512,24 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 }
 
 /// Prints as it goes and counts what came out wrong.
-#[derive(Default)]
 struct Table {
+    /// Names are shown without it.
+    prefix: String,
     rows: usize,
+    lacking: usize,
     wrong: usize,
 }
 
 impl Table {
+    fn new(place: &Place) -> Table {
+        Table {
+            prefix: place.prefix.clone(),
+            rows: 0,
+            lacking: 0,
+            wrong: 0,
+        }
+    }
+
     fn heading(&self, title: &str) {
         println!("{title}");
         println!(
@@ -383,11 +540,14 @@ impl Table {
 
     fn row(&mut self, key: &str, alg: &str, op: &str, outcome: Outcome, time: Option<Duration>) {
         let (mark, text) = match &outcome {
-            Outcome::Right(text) => ("", text),
-            Outcome::Wrong(text) => ("WRONG: ", text),
+            Outcome::Right(text) => ("", text.as_str()),
+            Outcome::NotOffered => ("", "not offered"),
+            Outcome::Wrong(text) => ("WRONG: ", text.as_str()),
         };
         self.rows += 1;
-        self.wrong += usize::from(!mark.is_empty());
+        self.lacking += usize::from(matches!(outcome, Outcome::NotOffered));
+        self.wrong += usize::from(matches!(outcome, Outcome::Wrong(_)));
+        let key = key.strip_prefix(&self.prefix).unwrap_or(key);
         let legacy = Alg::all().any(|row| row.name() == alg && row.standing() == Standing::Legacy);
         let alg = format!("{alg}{}", if legacy { " (legacy)" } else { "" });
         let time = time.map_or_else(String::new, |time| format!("{time:.1?}"));

@@ -48,8 +48,17 @@ pub enum ErrorKind {
         /// The rule that it breaks.
         rule: Rule,
     },
-    /// The key may not be used for this, by this caller, now.
+    /// The key may not be used for this, now.
     Denied(Denial),
+    /// This caller may not do this, here; whether there is such a key is not said.
+    Forbidden {
+        /// The data action or permission that was not granted.
+        action: &'static str,
+        /// Where it was asked for: `/`, `/keys` or `/keys/{name}`.
+        scope: Box<str>,
+        /// By which rules.
+        rule: AccessRule,
+    },
     /// The algorithm cannot be used with a key of this kind (the fit gate).
     Unfit {
         /// The algorithm's name.
@@ -66,10 +75,25 @@ pub enum ErrorKind {
         /// The key's kind; empty where it plays no part.
         key: &'static str,
     },
+    /// The vault's tier has no keys of this type.
+    KeyTypeNotSupported {
+        /// The `kty` that was asked for.
+        kty: &'static str,
+    },
+    /// A key in an HSM was asked of a vault whose tier has none.
+    HardwareNotAllowed,
     /// There is no such key, version or record.
     NotFound,
     /// Another writer was first.
     Conflict,
+    /// The name belongs to a key already.
+    Exists,
+    /// A backup is damaged, or is not one for this backup key.
+    MalformedBackup,
+    /// The name belongs to a deleted key, which can be recovered or purged and nothing else.
+    Deleted,
+    /// The name belongs to a key that is being purged; try again later.
+    BeingDeleted,
     /// The signature does not verify. Carries nothing, ever.
     BadSignature,
     /// The ciphertext does not decrypt or the wrapped key does not unwrap. Carries
@@ -85,19 +109,41 @@ pub enum ErrorKind {
     FaultDetected,
     /// The random generator failed or repeated itself. Nothing was made with it.
     Randomness,
-    /// The audit sink did not take the event, so the result was withheld.
+    /// The audit sink did not take the event, so the result was withheld; or it has not taken that
+    /// of an earlier change yet, so nothing was done. A change that was made is not answered with
+    /// this; one that failed may be, in place of its own error.
     Audit,
+    /// The audit log is not as it was written.
+    AuditLog {
+        /// The first line that is wrong or missing, from 1.
+        line: u64,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
     /// The backend or store cannot be reached or does not answer; try again later.
     Unavailable {
         /// Which part, such as `store` or `token`.
         what: &'static str,
     },
+    /// A token refused the PIN, or would lock at the next wrong one. It is not asked again
+    /// until an operator has acted: retrying is how a token is locked for good.
+    LoginRefused,
     /// A combination of parts that cannot work was configured (found when building,
     /// never later).
     Misconfigured {
         /// What to change.
         rule: &'static str,
     },
+}
+
+/// The rules by which a caller was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AccessRule {
+    /// Role assignments.
+    Roles,
+    /// Access policies.
+    Policies,
 }
 
 /// Why a key may not be used: the answers of the permission table.
@@ -114,6 +160,8 @@ pub enum Denial {
     NotInKeyOps,
     /// The algorithm is a legacy one and the vault was not configured to allow it.
     Legacy,
+    /// The deleted key is kept until its time is over.
+    PurgeProtected,
     /// RSA1_5 decryption with a key that may also sign (Bleichenbacher's attack
     /// forges signatures with such a key), and the vault was not configured to
     /// allow it.
@@ -145,12 +193,15 @@ impl Error {
             ErrorKind::Invalid { .. }
                 | ErrorKind::Unfit { .. }
                 | ErrorKind::NotOffered { .. }
+                | ErrorKind::KeyTypeNotSupported { .. }
+                | ErrorKind::HardwareNotAllowed
+                | ErrorKind::MalformedBackup
                 | ErrorKind::BadSignature
                 | ErrorKind::DecryptFailed
         )
     }
 
-    /// Whether policy said no, and why.
+    /// Whether policy said no to this use of the key, and why.
     #[must_use]
     pub fn denial(&self) -> Option<Denial> {
         match self.kind() {
@@ -159,10 +210,13 @@ impl Error {
         }
     }
 
-    /// Whether policy said no.
+    /// Whether policy said no: to this use of the key, or to this caller.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        self.denial().is_some()
+        matches!(
+            self.kind(),
+            ErrorKind::Denied(_) | ErrorKind::Forbidden { .. }
+        )
     }
 
     /// An [`ErrorKind::Invalid`].
@@ -204,6 +258,9 @@ impl fmt::Display for ErrorKind {
         match self {
             ErrorKind::Invalid { field, rule } => write!(f, "`{field}` {rule}"),
             ErrorKind::Denied(denial) => denial.fmt(f),
+            ErrorKind::Forbidden { action, scope, .. } => {
+                write!(f, "the caller is not granted {action} at {scope}")
+            }
             ErrorKind::Unfit { alg, key } => {
                 write!(f, "{alg} cannot be used with a key of kind {key}")
             }
@@ -215,8 +272,24 @@ impl fmt::Display for ErrorKind {
                     .filter(|(_, name)| !name.is_empty())
                     .try_for_each(|(word, name)| write!(f, " {word}{name}"))
             }
+            ErrorKind::KeyTypeNotSupported { kty } => write!(f, "Invalid kty value: {kty}"),
+            ErrorKind::HardwareNotAllowed => {
+                f.write_str("Hardware key operation not allowed on standard vault")
+            }
             ErrorKind::NotFound => f.write_str("no such key"),
             ErrorKind::Conflict => f.write_str("another writer was first"),
+            ErrorKind::Exists => f.write_str("a key of this name exists"),
+            ErrorKind::MalformedBackup => f.write_str(
+                "the backup blob is damaged or belongs to a different crypto domain and cannot \
+                 be used with this instance",
+            ),
+            ErrorKind::Deleted => f.write_str(
+                "the key is currently in a deleted but recoverable state, and its name cannot be \
+                 reused; in this state, the key can only be recovered or purged",
+            ),
+            ErrorKind::BeingDeleted => f.write_str(
+                "the key is currently being deleted and cannot be re-created; retry later",
+            ),
             ErrorKind::BadSignature => f.write_str("the signature does not verify"),
             ErrorKind::DecryptFailed => f.write_str("decryption failed"),
             ErrorKind::Corrupt { what } => {
@@ -229,7 +302,13 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Audit => {
                 f.write_str("the audit sink failed, so the operation was not carried out or its result withheld")
             }
+            ErrorKind::AuditLog { line, fault } => {
+                write!(f, "the audit log is damaged or forged at line {line}: {fault}")
+            }
             ErrorKind::Unavailable { what } => write!(f, "the {what} is unavailable"),
+            ErrorKind::LoginRefused => {
+                f.write_str("the token refused the PIN and is not asked again until told to")
+            }
             ErrorKind::Misconfigured { rule } => write!(f, "configuration: {rule}"),
         }
     }
@@ -243,6 +322,9 @@ impl fmt::Display for Denial {
             Denial::Expired => "the key has expired (exp)",
             Denial::NotInKeyOps => "the operation is not permitted on this key (key_ops)",
             Denial::Legacy => "the algorithm is a legacy one and was not allowed",
+            Denial::PurgeProtected => {
+                "purge protection keeps the deleted key until its scheduled purge date"
+            }
             Denial::SharedWithSigning => {
                 "RSA1_5 decryption is not allowed with a key that may also sign"
             }

@@ -1,7 +1,8 @@
 //! Handles: which key, where, and what kind; plain data and nothing that lives.
 
+use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::alg::KeySpec;
 use crate::error::{Error, Rule};
@@ -108,7 +109,13 @@ struct Inner {
     spec: KeySpec,
     public: Option<Jwk>,
     blob: Box<[u8]>,
+    memo: Memo,
 }
+
+/// What a backend has made of this very handle and keeps elsewhere, so that it need not be
+/// looked up for each use. No part of what a handle says: nothing is owned, stored or shown.
+#[derive(Default)]
+struct Memo(OnceLock<Weak<dyn Any + Send + Sync>>);
 
 impl KeyHandle {
     /// Puts a handle together: for backends, and for stores that read one back.
@@ -140,6 +147,7 @@ impl KeyHandle {
             spec,
             public,
             blob: blob.into(),
+            memo: Memo::default(),
         })))
     }
 
@@ -167,15 +175,33 @@ impl KeyHandle {
         self.0.public.as_ref()
     }
 
-    /// Whether this is the last of its clones.
-    pub(crate) fn is_last(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+    /// What was remembered, as long as its owner keeps it.
+    pub(crate) fn recall<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.0.memo.0.get()?.upgrade()?.downcast().ok()
+    }
+
+    /// Remembers something with this handle and its clones, once and for all.
+    pub(crate) fn remember<T: Any + Send + Sync>(&self, owner: &Arc<T>) {
+        let weak: Weak<T> = Arc::downgrade(owner);
+        self.0.memo.0.get_or_init(|| weak);
+    }
+
+    /// Whether both are clones of one: equal, and cheaper to find out.
+    #[cfg(feature = "pkcs11")]
+    pub(crate) fn is_same(&self, other: &KeyHandle) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What the backend needs to find or open the key; opaque to everyone else.
     #[must_use]
     pub fn blob(&self) -> &[u8] {
         &self.0.blob
+    }
+}
+
+impl PartialEq for Memo {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
 

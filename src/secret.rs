@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
 /// Secret bytes: erased on drop, redacted in `Debug`, compared in constant time.
 ///
@@ -43,6 +43,14 @@ impl SecretBytes {
         let secret = SecretBytes::copy_of(&bytes);
         bytes.zeroize();
         secret
+    }
+
+    /// One slice and then another.
+    pub(crate) fn copy_of_both(first: &[u8], then: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(first.len() + then.len());
+        bytes.extend_from_slice(first);
+        bytes.extend_from_slice(then);
+        SecretBytes::from_vec(bytes)
     }
 
     /// `len` zero bytes, to be filled in place.
@@ -85,11 +93,24 @@ impl From<Vec<u8>> for SecretBytes {
 impl PartialEq for SecretBytes {
     /// In constant time for equal lengths; lengths are public.
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        equal(&self.0, &other.0).into()
     }
 }
 
 impl Eq for SecretBytes {}
+
+/// Whether two slices are the same: in constant time for equal lengths, which are public.
+/// By words: byte by byte, as `subtle` does it, comparing two MACs takes a third of the time
+/// that making one does.
+pub(crate) fn equal(a: &[u8], b: &[u8]) -> Choice {
+    let ((a_words, a_rest), (b_words, b_rest)) = (a.as_chunks(), b.as_chunks());
+    let words = a_words.iter().zip(b_words).fold(0, |differing, (a, b)| {
+        differing | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b))
+    });
+    let rest = a_rest.iter().zip(b_rest);
+    let rest = rest.fold(0, |differing, (a, b)| differing | (a ^ b));
+    Choice::from(u8::from(a.len() == b.len())) & words.ct_eq(&0) & rest.ct_eq(&0)
+}
 
 impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,8 +119,11 @@ impl fmt::Debug for SecretBytes {
 }
 
 impl Drop for SecretBytes {
+    /// At once, and not byte by byte as [`Zeroize`] writes: of a large plaintext erasing
+    /// took longer than decrypting. The barrier keeps the compiler from leaving it out.
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.0.fill(0);
+        optimization_barrier(&*self.0);
     }
 }
 
@@ -120,6 +144,21 @@ mod tests {
         let mut vec = Vec::with_capacity(100);
         vec.extend_from_slice(b"abc");
         assert_eq!(SecretBytes::from_vec(vec).expose(), b"abc");
+    }
+
+    #[test]
+    fn every_bit_of_every_length_counts() {
+        for len in 0..40 {
+            let mut bytes = vec![0x5A; len];
+            let same = bytes.clone();
+            assert!(bool::from(equal(&bytes, &same)));
+            assert!(!bool::from(equal(&bytes, &vec![0x5A; len + 1])));
+            for bit in 0..8 * len {
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                assert!(!bool::from(equal(&bytes, &same)), "{len}, {bit}");
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+        }
     }
 
     #[test]

@@ -7,10 +7,8 @@
 //!
 //! The count is that of `KeyProvider::decrypt` and `unwrap_key` as a whole, so what is left
 //! of a difference is the copy of the plaintext, whose length the caller sees anyway, and
-//! the making of the error. The generator gives every RSA decryption the same blinding
-//! value: drawing one takes a random number of draws, and that noise would cover what is
-//! looked for; and no allocation costs more than another ([`bump`]). So the counts are the
-//! same on every run. Unoptimised code, whose copies weigh more, is not measured.
+//! the making of the error. Nothing random is drawn, and no allocation costs more than another
+//! ([`bump`]). So the counts are the same on every run. Unoptimised code, whose copies weigh more, is not measured.
 //! Nothing is said here about instructions whose time depends on their operands, or about
 //! the cache.
 #![allow(unsafe_code)]
@@ -28,16 +26,11 @@ mod bump;
 mod canary;
 mod instructions;
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd};
 use instructions::{Counts, Probe, count_or_skip, least};
-use rand_core::{TryCryptoRng, TryRng};
 use sha2::{Digest, Sha256};
 use strongroom::fit::{DecryptRequest, EncryptRequest, UnwrapRequest};
 use strongroom::jwk::{PublicKey, SecretJwk};
@@ -100,14 +93,12 @@ fn check(counts: &Counts, classes: &[Class], limits: &Limits) {
 }
 
 /// Measures all classes in the child, in turns, and checks that they open or do not.
-fn measure(probe: &Probe, classes: &[Class], before: impl Fn(), run: impl Fn(&[u8]) -> bool) {
+fn measure(probe: &Probe, classes: &[Class], run: impl Fn(&[u8]) -> bool) {
     for class in classes {
-        before();
         assert_eq!(run(&class.input), class.opens, "{}", class.name);
     }
     for _ in 0..RUNS {
         for class in classes {
-            before();
             probe.run(class.name, || run(&class.input));
         }
     }
@@ -120,53 +111,6 @@ fn import(software: &Software, jwk: &SecretJwk) -> KeyHandle {
 
 // ---------------------------------------------------------------------------
 // RSA
-
-/// Gives the same bytes while it is told to, and others before and after, because a
-/// generator that repeats itself is refused.
-struct Repeating(Arc<AtomicBool>, u64);
-
-impl TryRng for Repeating {
-    type Error = Infallible;
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        unreachable!("whole buffers are drawn")
-    }
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        unreachable!("whole buffers are drawn")
-    }
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        self.1 += 1;
-        let label = match self.0.load(Ordering::Relaxed) {
-            true => "the same".to_owned(),
-            false => format!("draw {}", self.1),
-        };
-        out.copy_from_slice(&canary::bytes(&label, out.len()));
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Repeating {}
-
-/// A backend whose decryptions are all blinded by the same value.
-struct Blinded {
-    software: Software,
-    same: Arc<AtomicBool>,
-}
-
-impl Blinded {
-    fn new() -> Self {
-        let same = Arc::new(AtomicBool::new(false));
-        let rng = Repeating(Arc::clone(&same), 0);
-        let software = Software::builder().ephemeral().rng(rng).build().unwrap();
-        Blinded { software, same }
-    }
-
-    fn opens(&self, request: &DecryptRequest<'_>) -> bool {
-        self.same.store(true, Ordering::Relaxed);
-        let opens = self.software.decrypt(request).is_ok();
-        self.same.store(false, Ordering::Relaxed);
-        opens
-    }
-}
 
 const MODULUS: usize = 256;
 
@@ -240,16 +184,15 @@ fn rsa1_5_does_not_tell() {
         .into_iter()
         .map(|(name, em)| class(name, raw_rsa(&jwk, &em), true))
         .collect();
-    let blinded = Blinded::new();
-    let handle = import(&blinded.software, &jwk);
-    let before = || blinded.software.random(&mut [0; 32]).unwrap();
+    let software = Software::ephemeral().unwrap();
+    let handle = import(&software, &jwk);
     let run = |input: &[u8]| {
         let params = DecryptParams::none();
         let request = DecryptRequest::new(&handle, EncryptAlg::Rsa15, input, params).unwrap();
-        blinded.opens(&request)
+        software.decrypt(&request).is_ok()
     };
     if let Some(probe) = Probe::in_child() {
-        return measure(&probe, &classes, before, run);
+        return measure(&probe, &classes, run);
     }
     if let Some(counts) = count_or_skip("decrypt_gate", "rsa1_5_does_not_tell") {
         // The copies of 0 to 245 bytes: what the draft calls public.
@@ -287,11 +230,10 @@ fn mask(seed: &[u8], target: &mut [u8]) {
     }
 }
 
-#[test]
-fn oaep_does_not_tell() {
-    let jwk = canary::rsa().jwk;
+/// Blocks of the modulus' length, what is wrong with them, and whether they open.
+fn oaep_cases() -> Vec<(&'static str, Vec<u8>, bool)> {
     let message = canary::bytes("message", 32);
-    let cases = [
+    vec![
         ("OAEP good, 32 bytes", oaep(0, b"", 1, 0, &message), true),
         ("OAEP good, no bytes", oaep(0, b"", 1, 0, b""), true),
         (
@@ -317,21 +259,25 @@ fn oaep_does_not_tell() {
         ("OAEP no separator", oaep(0, b"", 0, 0, &[0; 32]), false),
         ("OAEP filler not zero", oaep(0, b"", 1, 3, &message), false),
         ("OAEP zeros alone", vec![0; MODULUS], false),
-    ];
-    let classes: Vec<Class> = cases
+    ]
+}
+
+#[test]
+fn oaep_does_not_tell() {
+    let jwk = canary::rsa().jwk;
+    let classes: Vec<Class> = oaep_cases()
         .into_iter()
         .map(|(name, em, opens)| class(name, raw_rsa(&jwk, &em), opens))
         .collect();
-    let blinded = Blinded::new();
-    let handle = import(&blinded.software, &jwk);
-    let before = || blinded.software.random(&mut [0; 32]).unwrap();
+    let software = Software::ephemeral().unwrap();
+    let handle = import(&software, &jwk);
     let run = |input: &[u8]| {
         let params = DecryptParams::none();
         let request = DecryptRequest::new(&handle, EncryptAlg::RsaOaep256, input, params);
-        blinded.opens(&request.unwrap())
+        software.decrypt(&request.unwrap()).is_ok()
     };
     if let Some(probe) = Probe::in_child() {
-        return measure(&probe, &classes, before, run);
+        return measure(&probe, &classes, run);
     }
     if let Some(counts) = count_or_skip("decrypt_gate", "oaep_does_not_tell") {
         let limit = 300;
@@ -339,6 +285,57 @@ fn oaep_does_not_tell() {
             open: limit,
             fail: 0,
             between: limit,
+        };
+        check(&counts, &classes, &limits);
+    }
+}
+
+// ---------------------------------------------------------------------------
+// RSA behind a token's raw operation: the decoding alone
+
+#[cfg(feature = "pkcs11")]
+#[test]
+fn oaep_decoding_does_not_tell() {
+    let classes: Vec<Class> = oaep_cases()
+        .into_iter()
+        .map(|(name, em, opens)| class(name, em, opens))
+        .collect();
+    let run = |em: &[u8]| strongroom::internal::oaep_decode(em, strongroom::Hash::Sha256).is_ok();
+    if let Some(probe) = Probe::in_child() {
+        return measure(&probe, &classes, run);
+    }
+    if let Some(counts) = count_or_skip("decrypt_gate", "oaep_decoding_does_not_tell") {
+        let limit = 300;
+        let limits = Limits {
+            open: limit,
+            fail: 0,
+            between: limit,
+        };
+        check(&counts, &classes, &limits);
+    }
+}
+
+/// A good message that is as long as the one made up takes exactly as many instructions.
+#[cfg(feature = "pkcs11")]
+#[test]
+fn pkcs1_decoding_does_not_tell() {
+    let ciphertext = canary::bytes("ciphertext", MODULUS);
+    let decode = |em: &[u8]| strongroom::internal::pkcs1_decode(em, &ciphertext, &[7; 32]);
+    let made_up = decode(&[0; MODULUS]).expect("a made-up message").len();
+    let good = pkcs1([0, 2], MODULUS - 3 - made_up, true, made_up);
+    let malformed = pkcs1_classes().into_iter();
+    let malformed = malformed.filter(|(name, _)| !name.contains("good"));
+    let mut classes = vec![class("RSA1_5 good, as long", good, true)];
+    classes.extend(malformed.map(|(name, em)| class(name, em, true)));
+    let run = |em: &[u8]| decode(em).is_ok();
+    if let Some(probe) = Probe::in_child() {
+        return measure(&probe, &classes, run);
+    }
+    if let Some(counts) = count_or_skip("decrypt_gate", "pkcs1_decoding_does_not_tell") {
+        let limits = Limits {
+            open: 0,
+            fail: 0,
+            between: 0,
         };
         check(&counts, &classes, &limits);
     }
@@ -421,7 +418,7 @@ fn key_wrap_does_not_tell() {
         software.unwrap_key(&request).is_ok()
     };
     if let Some(probe) = Probe::in_child() {
-        return measure(&probe, &classes, || (), run);
+        return measure(&probe, &classes, run);
     }
     if let Some(counts) = count_or_skip("decrypt_gate", "key_wrap_does_not_tell") {
         let limit = 300;
@@ -484,7 +481,7 @@ fn cbc_padding_does_not_tell_where() {
         software.decrypt(&request).is_ok()
     };
     if let Some(probe) = Probe::in_child() {
-        return measure(&probe, &classes, || (), run);
+        return measure(&probe, &classes, run);
     }
     if let Some(counts) = count_or_skip("decrypt_gate", "cbc_padding_does_not_tell_where") {
         // That it failed, the caller is told. Where, he is not.

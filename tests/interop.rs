@@ -30,13 +30,14 @@ use common::{
     to_b64u, vault,
 };
 use serde_json::{Value, json};
-use strongroom::alg::{EncryptScheme, SignScheme, WrapScheme};
-use strongroom::encoding::PasswordKdf;
+use strongroom::alg::{EncryptScheme, KeyOp, SignScheme, TransferAlg, WrapScheme};
+use strongroom::encoding::{ByokBlob, PasswordKdf, TransferKind};
 use strongroom::jwk::{CurveNames, Jwk, SecretJwk};
+use strongroom::public::wrap_for_import;
 use strongroom::vault::{Key, KeyOptions, Vault};
 use strongroom::{
-    Curve, DecryptParams, Digest, EncryptAlg, EncryptParams, ErrorKind, KeySpec, Rule, SignAlg,
-    WrapAlg,
+    Curve, DecryptParams, Digest, EncryptAlg, EncryptParams, ErrorKind, KeySpec, OpSet, Rule,
+    SignAlg, WrapAlg,
 };
 
 // --- The peer --------------------------------------------------------------------------
@@ -910,4 +911,95 @@ fn jws_both_ways() {
     }
     println!("{count} JWS both ways with {} algorithms", seen.len());
     assert_eq!(seen.len(), SignAlg::ALL.len());
+}
+
+// --- Keys wrapped for transfer -----------------------------------------------------------
+
+/// The OAEP hashes that the peer has a name for.
+const TRANSFERS: [(TransferAlg, &str); 2] = [
+    (TransferAlg::CkmRsaAesKeyWrap, "RSA-OAEP"),
+    (TransferAlg::RsaAesKeyWrap256, "RSA-OAEP-256"),
+];
+
+/// What travels: PKCS #8 as the maker writes it, or the bytes of a symmetric key.
+fn travelling(key: &SecretJwk) -> Vec<u8> {
+    match key.to_pkcs8_der_exposing_secret() {
+        Ok(der) => der.expose().to_vec(),
+        Err(_) => b64u(Object(private_jwk(key)).text("k")),
+    }
+}
+
+fn kind_of(spec: KeySpec) -> TransferKind {
+    match spec {
+        KeySpec::Rsa { .. } => TransferKind::Rsa,
+        KeySpec::Ec(curve) => TransferKind::Ec(curve),
+        _ => TransferKind::Oct,
+    }
+}
+
+#[test]
+fn wrapped_keys_of_the_peer_are_imported_and_ours_are_opened_there() {
+    let Some(mut bench) = Bench::set_up("wrapped_keys_of_the_peer_are_imported") else {
+        return;
+    };
+    let (kek_jwk, _) = made_there(&mut bench, KeySpec::Rsa { bits: 3072 });
+    let import_only = KeyOptions::new().ops(OpSet::from_iter([KeyOp::Import]));
+    let kek = bench.vault.import("kek", &kek_jwk, &import_only).unwrap();
+    let kid = kek.id().unwrap().to_string();
+    let specs = KeySpec::ALL
+        .iter()
+        .filter(|spec| !matches!(spec, KeySpec::Hmac { .. }));
+    let mut count = 0;
+    for spec in specs {
+        let (key, made) = made_there(&mut bench, *spec);
+        bench.note("transfer", &key);
+        let oct = spec.is_symmetric();
+        let form = |key: &SecretJwk| match oct {
+            true => travelling(key),
+            // As the peer writes it, which is not as we do: OpenSSL puts the point in.
+            false => b64u(made.object("keys").text("pkcs8-der")),
+        };
+        for (enc, oaep) in TRANSFERS {
+            let aes = bench.random.octets(32);
+            let sealed = bench.peer.answer(&json!({
+                "do": "wrap", "alg": oaep, "key": public_wire(kek_jwk.public()),
+                "plaintext": to_b64u(&aes),
+            }));
+            let aes_key = json!({"format": "jwk", "data": {"kty": "oct", "k": to_b64u(&aes)}});
+            let wrapped = bench.peer.answer(&json!({
+                "do": "wrap", "alg": "CKM_AES_KEY_WRAP_PAD", "key": aes_key,
+                "plaintext": to_b64u(&form(&key)),
+            }));
+            let blob = [sealed, wrapped]
+                .map(|part| b64u(part.text("ciphertext")))
+                .concat();
+            let blob = ByokBlob::new(&kid, enc, blob).unwrap();
+            let name = fresh_name();
+            let imported =
+                bench
+                    .vault
+                    .import_byok(&name, kind_of(*spec), &blob, &KeyOptions::new());
+            let imported = imported.unwrap_or_else(|error| panic!("{spec} {enc}: {error}"));
+            assert_eq!(imported.spec().unwrap(), *spec);
+            if !oct {
+                assert_eq!(imported.jwk().unwrap().key(), key.public().key());
+            }
+
+            let ours = wrap_for_import(&kek.jwk().unwrap(), enc, &key).unwrap();
+            let (sealed, wrapped) = ours.ciphertext().split_at(3072 / 8);
+            let aes = bench.peer.answer(&json!({
+                "do": "unwrap", "alg": oaep, "key": wire(&kek_jwk), "ciphertext": to_b64u(sealed),
+            }));
+            let aes = b64u(aes.text("plaintext"));
+            assert_eq!(aes.len(), 32);
+            let aes = json!({"format": "jwk", "data": {"kty": "oct", "k": to_b64u(&aes)}});
+            let opened = bench.peer.answer(&json!({
+                "do": "unwrap", "alg": "CKM_AES_KEY_WRAP_PAD", "key": aes,
+                "ciphertext": to_b64u(wrapped),
+            }));
+            assert_eq!(b64u(opened.text("plaintext")), travelling(&key));
+            count += 1;
+        }
+    }
+    assert_eq!(count, 2 * 10);
 }

@@ -57,24 +57,29 @@ const fn planned(
 const ARROWS: &[Row] = &[
     row("error", None, &[]),
     row("secret", None, &["error"]),
-    planned("engine", None, &[]),
+    row("engine", None, &[]),
     row("alg", Some("secret"), &[]),
-    row("jwk", Some("alg"), &[]),
+    // A public key keeps what the engine computed from it.
+    row("jwk", Some("alg"), &["engine"]),
     row("encoding", Some("jwk"), &[]),
     row("handle", Some("encoding"), &[]),
     row("fit", Some("handle"), &[]),
-    row("public", Some("fit"), &["engine"]),
+    row("public", Some("fit"), &[]),
     row("provider", Some("public"), &[]),
+    // What seals keys and records at rest; a header may be opened by a provider's key.
+    row("seal", Some("provider"), &[]),
     // Backends. They never name each other, and nothing below names them.
-    row("software", Some("provider"), &["engine"]),
-    planned("pkcs11", Some("provider"), &[]),
-    // The vault knows backends by their trait alone, and does no cryptography.
-    row("vault", Some("fit"), &["provider"]),
-    row("store", None, &["error", "secret", "alg", "vault"]),
+    row("software", Some("seal"), &[]),
+    row("pkcs11", Some("provider"), &[]),
+    // The vault knows backends by their trait alone, and does no cryptography: it has things
+    // sealed.
+    row("vault", Some("fit"), &["provider", "seal"]),
+    row("store", None, &["error", "secret", "alg", "seal", "vault"]),
+    row("audit", None, &["error", "secret", "vault"]),
     planned("adapters", Some("vault"), &["public"]),
     // Above everything: the paved path, the suite for backends, the test hooks.
     row("simple", Some(EVERYTHING), &[]),
-    row("conformance", Some("provider"), &[]),
+    row("conformance", Some("provider"), &["vault"]),
     row("internal", Some(EVERYTHING), &[]),
 ];
 
@@ -87,6 +92,7 @@ const OWNED_CRATES: &[(&str, &str)] = &[
     ("cryptoki_sys", "pkcs11"),
     ("rustls", "adapters"),
     ("redb", "store"),
+    ("tracing", "audit"),
 ];
 
 /// Where `unsafe` may be written, as the beginning of a path below `src/`.
@@ -94,6 +100,12 @@ const UNSAFE_IN: &[&str] = &["engine/", "pkcs11/raw.rs", "secret/lock.rs"];
 
 /// The most lines of one file, test items not counted.
 const MOST_LINES: usize = 500;
+
+/// Files that may be longer, and how long.
+const LONG_FILES: &[(&str, usize)] = &[
+    // One place for all `unsafe` of the backend, and each function of the standard once.
+    ("pkcs11/raw.rs", 700),
+];
 
 #[test]
 fn arrows_point_down() {
@@ -324,7 +336,12 @@ impl Sources {
     }
 
     fn long_files(&self) -> Vec<String> {
-        let long = self.files.iter().filter(|file| file.lines > MOST_LINES);
+        let most = |file: &File| {
+            let mut exceptions = LONG_FILES.iter();
+            let exception = exceptions.find(|(path, _)| *path == file.path);
+            exception.map_or(MOST_LINES, |(_, most)| *most)
+        };
+        let long = self.files.iter().filter(|file| file.lines > most(file));
         long.map(|file| format!("src/{}: {} lines", file.path, file.lines))
             .collect()
     }

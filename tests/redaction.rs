@@ -38,8 +38,8 @@ use strongroom::provider::{NewKey, ProviderRng, WrappedKey, WrappingKey};
 use strongroom::software::{PassphraseCosts, SealingHeader, SealingKey, Software};
 use strongroom::store::MemoryStore;
 use strongroom::vault::{
-    Change, Key, KeyOptions, KeyUpdate, LegacyPolicy, MemoryAudit, SignInput, SignItem, Store,
-    Vault, VerifyItem,
+    BackupKey, Change, Key, KeyOptions, KeyUpdate, LegacyPolicy, MemoryAudit, SignInput, SignItem,
+    Store, Vault, VerifyItem,
 };
 use strongroom::{
     Ciphertext, Curve, DecryptParams, EncryptAlg, EncryptParams, Error, ErrorKind, KeyHandle,
@@ -54,12 +54,18 @@ enum Why {
     Shown,
     /// Holds nothing that could be secret.
     Plain(&'static str),
-    /// No public function gives one out; a unit test beside it shows it.
+    /// A unit test beside it shows it: no public function gives one out, or only with a feature.
     Inside,
 }
 use Why::{Inside, Plain, Shown};
 
 const NAME: Why = Plain("a name of an algorithm, an operation or a choice");
+/// Shown where the feature is on.
+const IN_PKCS11: Why = if cfg!(feature = "pkcs11") {
+    Shown
+} else {
+    Inside
+};
 const FACTS: Why = Plain("facts about algorithms and backends, the same for all keys");
 
 #[rustfmt::skip]
@@ -68,15 +74,19 @@ const TYPES: &[(&str, Why)] = &[
     ("Alg", NAME), ("Curve", NAME), ("EncryptAlg", NAME), ("EncryptScheme", NAME),
     ("EncryptRow", FACTS), ("Hash", NAME), ("KeyOp", NAME), ("KeySpec", NAME), ("Op", NAME),
     ("OpSet", NAME), ("SignAlg", NAME), ("SignScheme", NAME), ("SignRow", FACTS),
-    ("Standing", NAME), ("WrapAlg", NAME), ("WrapScheme", NAME), ("WrapRow", FACTS),
+    ("Standing", NAME), ("TransferAlg", NAME), ("TransferRow", FACTS), ("WrapAlg", NAME), ("WrapScheme", NAME), ("WrapRow", FACTS),
     ("HashValue", Shown), ("Digest", Shown),
+    // audit
+    ("AuditKey", Inside), ("JsonLinesAudit", Plain("a path and a policy")), ("SyncPolicy", NAME), ("TracingAudit", Plain("holds nothing")),
+    ("VerifiedLog", Plain("a number of lines")),
     // conformance
     ("Check", FACTS), ("Coverage", FACTS),
     ("Subject", Plain("keys that the suite makes for itself")),
     // encoding
-    ("PasswordKdf", NAME),
+    ("PasswordKdf", NAME), ("TransferKind", NAME),
+    ("ByokBlob", Plain("a wrapped key, which travels in the open, and of it the length")),
     // error
-    ("Error", Shown), ("ErrorKind", Shown), ("Denial", NAME),
+    ("AccessRule", NAME), ("Error", Shown), ("ErrorKind", Shown), ("Denial", NAME),
     ("Rule", Plain("numbers that are limits or lengths, and no text of a caller")),
     ("ServiceAnswer", Shown),
     // fit
@@ -94,25 +104,41 @@ const TYPES: &[(&str, Why)] = &[
     ("PublicKey", Shown), ("RsaPublic", Shown), ("EcPublic", Shown), ("Thumbprint", Shown),
     ("SecretJwk", Shown), ("RsaCrt", Shown), ("CurveNames", NAME),
     ("SecretKey", Inside), ("RsaSecret", Inside), ("EcSecret", Inside), ("OctSecret", Inside),
+    // pkcs11
+    ("ObjectType", NAME), ("Pkcs11Uri", Inside), ("PinSource", IN_PKCS11),
+    ("Calls", NAME), ("SplitPolicy", NAME),
+    ("Pkcs11", Plain("prints its Builder's fields; tests/pkcs11_tokens.rs shows one")),
+    ("TokenKey", Plain("a label, and a handle, which is shown as such")),
     // provider
     ("Capabilities", FACTS), ("Capability", FACTS), ("Place", NAME), ("Health", NAME),
     ("NewKey", Shown), ("ProviderRng", Shown), ("WrappedKey", Shown), ("WrappingKey", Shown),
+    // seal
+    ("SealingKey", Shown), ("SealingHeader", Shown),
+    ("PassphraseCosts", Plain("three numbers that stand in the header")),
     // secret
     ("SecretBytes", Shown),
     // software
-    ("Software", Shown), ("Builder", Shown), ("SealingKey", Shown), ("SealingHeader", Shown),
-    ("PassphraseCosts", Plain("three numbers that stand in the header")),
+    ("Software", Shown), ("Builder", Shown), ("AesPath", Plain("for vectors alone; prints nothing at all")),
     // store
-    ("MemoryStore", Shown),
+    ("MemoryStore", Shown), ("RedbStore", Plain("a path and a revision; its keys print their ids")),
     // vault
+    ("AccessModel", NAME), ("DataAction", NAME), ("Permission", NAME), ("Role", NAME),
+    ("Caller", Plain("who asks; no secret is told as one")),
+    ("RoleAssignment", Plain("who holds which role, and where")), ("Scope", NAME),
     ("Vault", Shown), ("VaultBuilder", Shown), ("Key", Shown), ("Keyed", Shown),
     ("SignInput", Shown), ("SignItem", Shown), ("VerifyItem", Shown),
     ("Unsettled", Plain("a record's key, and an error, which is shown as such")),
     ("Page", Shown), ("KeyItem", Shown), ("VersionItem", Shown), ("Record", Shown),
-    ("Change", Shown), ("MemoryAudit", Shown), ("AuditEvent", Shown), ("Action", Shown),
+    ("Verified", Plain("two numbers")), ("Change", Shown), ("MemoryAudit", Shown), ("AuditEvent", Shown), ("EventId", Plain("random, and no secret")), ("Action", Shown),
     ("Target", Shown), ("Outcome", Shown), ("NoAudit", Plain("holds nothing")),
     ("KeyId", Shown), ("KeyName", Shown), ("KeyVersion", Shown), ("VaultHost", Shown),
-    ("Attributes", Shown), ("Tags", Shown), ("KeyOptions", Shown), ("KeyUpdate", Shown),
+    ("IsoDuration", Plain("a duration")), ("RotationPolicy", Plain("durations")),
+    ("ReleasePolicy", Plain("what attestation tokens must claim; anybody may know")),
+    ("Rotated", Plain("identifiers, records' keys, and errors, which are shown as such")),
+    ("Trigger", Plain("a duration")), ("Backup", Shown), ("BackupForm", NAME), ("BackupKey", Shown),
+    ("DeletedKey", Shown), ("PurgeProtection", NAME),
+    ("RecoveryLevel", NAME),
+    ("Purged", Plain("names, records' keys, and errors, which are shown as such")), ("KeyType", NAME), ("Tier", NAME), ("Attributes", Shown), ("Tags", Shown), ("KeyOptions", Shown), ("KeyUpdate", Shown),
     ("LegacyPolicy", NAME), ("SystemClock", Plain("holds nothing")),
     ("ManualClock", Plain("a time")), ("UnixTime", Plain("a time")),
 ];
@@ -390,6 +416,8 @@ fn nothing_shows_a_secret() {
     sets(&mut screen, &canaries);
     damaged_keys(&mut screen, &canaries);
     backends(&mut screen, &canaries, &others);
+    #[cfg(feature = "pkcs11")]
+    tokens(&mut screen, &others);
     for canary in &canaries {
         requests(&mut screen, canary, &others);
     }
@@ -733,6 +761,40 @@ fn backends(screen: &mut Screen, canaries: &[Canary], others: &Others) {
     screen.debug(&provider);
 }
 
+/// What is known of a token before it is opened, and how opening fails. The PIN is in a
+/// value, in a URI, and in what a callback says.
+#[cfg(feature = "pkcs11")]
+fn tokens(screen: &mut Screen, others: &Others) {
+    use strongroom::pkcs11::{PinSource, Pkcs11};
+
+    let pin = PinSource::value(&others.password);
+    screen.debug(&pin);
+    let password = others.password.clone();
+    let asked = PinSource::callback(move || Ok(SecretBytes::copy_of(&password)));
+    screen.debug(&asked);
+    for pin in [pin, asked] {
+        let builder = Pkcs11::builder().pin(pin).token_label("dev");
+        screen.debug(&builder);
+        screen.outcome(builder.clone().open());
+        screen.outcome(builder.module("/nonexistent/module.so").open());
+    }
+    let encoded: String = others
+        .password
+        .iter()
+        .map(|b| format!("%{b:02x}"))
+        .collect();
+    for uri in [
+        format!("pkcs11:token=dev?module-path=/nonexistent/module.so&pin-value={encoded}"),
+        format!("pkcs11:token=dev?pin-value={encoded}&pin-value={encoded}"),
+        format!("pkcs11:token=dev?pin-value={encoded}&pin-source=/pin"),
+        format!("pkcs11:pin-value={encoded}"),
+        format!("pkcs11:token=dev?module-path=relative&pin-value={encoded}"),
+    ] {
+        screen.outcome(Pkcs11::from_uri(&uri));
+        screen.outcome(Pkcs11::open(&uri));
+    }
+}
+
 /// All requests that a key fits, made, shown and run, and then with damaged inputs.
 fn requests(screen: &mut Screen, canary: &Canary, others: &Others) {
     let software = Software::ephemeral().unwrap();
@@ -920,6 +982,16 @@ fn vaults(screen: &mut Screen, canaries: &[Canary], others: &Others) {
         screen.debug(&record);
         screen.debug(&Change::insert(key, others.plaintext.clone()));
     }
+    let domain = BackupKey::from_bytes([0xB5; 32]);
+    screen.debug(&domain);
+    screen.outcome(vault.backup("disabled", &domain));
+    let backup = vault.backup("disabled", &domain).unwrap();
+    screen.outcome(vault.restore(&backup.blob, &domain));
+    screen.outcome(vault.restore(&backup.blob[1..], &domain));
+    screen.outcome(vault.delete("disabled"));
+    screen.outcome(vault.list_deleted(None, None));
+    screen.outcome(vault.recover("disabled"));
+    screen.outcome(vault.purge("disabled"));
     screen.outcome(vault.settle());
     screen.debug(&*audit);
     let events = audit.events();
@@ -1022,6 +1094,9 @@ fn public_types(dir: &Path, found: &mut BTreeMap<String, String>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             public_types(&path, found);
+            continue;
+        }
+        if path.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();

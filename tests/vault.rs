@@ -24,6 +24,11 @@ use strongroom::{
     KeyProvider, KeySpec, Op, OpSet, ProviderId, ProviderKeyId, Rule, SignAlg, Signature, WrapAlg,
 };
 
+#[path = "common/store.rs"]
+mod store;
+
+use store::dying;
+
 /// A provider that keeps the keys it makes, as a token does, and can be told to fail.
 #[derive(Debug)]
 struct Double {
@@ -756,50 +761,12 @@ fn refusals_of_names_are_events_too() {
     );
 }
 
-/// Loses every commit after the first `left`, as a process that dies does.
-#[derive(Debug)]
-struct DyingStore {
-    inner: Arc<MemoryStore>,
-    left: Mutex<usize>,
-}
-
-impl Store for DyingStore {
-    fn revision(&self) -> u64 {
-        self.inner.revision()
-    }
-    fn get(&self, key: &str) -> Result<Option<strongroom::vault::Record>, Error> {
-        self.inner.get(key)
-    }
-    fn scan(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, strongroom::vault::Record)>, Error> {
-        self.inner.scan(prefix, after, limit)
-    }
-    fn commit(&self, changes: &[Change]) -> Result<u64, Error> {
-        let mut left = self.left.lock().unwrap();
-        if *left == 0 {
-            return Err(ErrorKind::Unavailable { what: "store" }.into());
-        }
-        *left -= 1;
-        self.inner.commit(changes)
-    }
-    fn is_durable(&self) -> bool {
-        self.inner.is_durable()
-    }
-}
-
 #[test]
 fn a_crash_at_each_commit_leaves_a_key_whole_or_absent() {
     for commits in 0..4 {
         let double = Double::new();
         let inner = Arc::new(MemoryStore::new());
-        let dying = DyingStore {
-            inner: inner.clone(),
-            left: Mutex::new(commits),
-        };
+        let dying = dying(inner.clone(), commits);
         let vault = open(double.clone(), Arc::new(dying));
         let created = vault.create("k", Curve::P256, &KeyOptions::new());
 

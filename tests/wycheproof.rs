@@ -18,8 +18,15 @@
     clippy::unwrap_used
 )]
 
+use std::sync::Arc;
+
+use strongroom::KeyProvider;
+use strongroom::software::Software;
+
 #[path = "wycheproof/aead.rs"]
 mod aead;
+#[path = "wycheproof/aes_paths.rs"]
+mod aes_paths;
 #[path = "wycheproof/cbc.rs"]
 mod cbc;
 #[path = "wycheproof/ecdsa.rs"]
@@ -36,3 +43,8 @@ mod rsa_decrypt;
 mod rsa_sign;
 #[path = "wycheproof/support.rs"]
 mod support;
+
+/// The backend that the vectors run on; `tests/pkcs11_wycheproof.rs` has another.
+fn provider() -> Arc<dyn KeyProvider> {
+    Arc::new(Software::ephemeral().expect("a backend"))
+}

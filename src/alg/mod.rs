@@ -9,6 +9,7 @@ mod hash;
 mod op;
 mod sign;
 mod spec;
+mod transfer;
 mod wrap;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub use hash::{Digest, Hash, HashValue};
 pub use op::{KeyOp, Op, OpSet};
 pub use sign::{SignAlg, SignRow, SignScheme};
 pub use spec::{Curve, KeySpec};
+pub use transfer::{TransferAlg, TransferRow};
 pub use wrap::{WrapAlg, WrapRow, WrapScheme};
 
 /// Whether an algorithm is one to use today.

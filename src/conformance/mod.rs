@@ -83,6 +83,7 @@ mod macros;
 mod malformed;
 pub mod refusals;
 pub mod signing;
+mod store;
 mod subject;
 mod vectors;
 pub mod wrapping;
@@ -93,6 +94,7 @@ use crate::alg::KeySpec;
 use crate::provider::KeyProvider;
 
 pub use coverage::{Coverage, Outcome};
+pub use store::check_store;
 pub use subject::Subject;
 
 /// A backend, and what the suite has to know about it.

@@ -8,6 +8,8 @@
 //! | PKCS #8 | private keys | RFC 5958 | `PRIVATE KEY` |
 //! | PKCS #8, encrypted | private keys | RFC 5958 section 3, RFC 8018 | `ENCRYPTED PRIVATE KEY` |
 //!
+//! Beside these, [`ByokBlob`] is the JSON file in which a wrapped key comes for import.
+//!
 //! The conversions are methods of [`Jwk`](crate::jwk::Jwk) and
 //! [`SecretJwk`](crate::jwk::SecretJwk). What is read passes the same checks as the
 //! members of a JWK, and errors name those members; `spki`, `pkcs1`, `sec1`, `pkcs8` and
@@ -31,7 +33,10 @@
 
 pub mod ecdsa_sig;
 
+mod byok;
 mod oid;
+#[cfg(feature = "pkcs11")]
+pub(crate) use oid::ec_parameters;
 mod pbes2;
 mod pem;
 mod pkcs1;
@@ -39,6 +44,7 @@ mod pkcs8;
 mod sec1;
 mod spki;
 
+pub use byok::{ByokBlob, TransferKind};
 pub use pbes2::PasswordKdf;
 
 use der::{Decode, Encode, SecretDocument};

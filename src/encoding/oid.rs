@@ -35,6 +35,13 @@ pub(super) fn curve_oid(curve: Curve) -> ObjectIdentifier {
     }
 }
 
+/// A curve as `CKA_EC_PARAMS` has it: the DER of its identifier (PKCS #11 v3.1 section 6.3.3).
+#[cfg(feature = "pkcs11")]
+pub(crate) fn ec_parameters(curve: Curve) -> Result<Vec<u8>, Error> {
+    let encoded = der::Encode::to_der(&curve_oid(curve));
+    encoded.map_err(|_| Error::invalid("crv", Rule::Encoding))
+}
+
 /// The curve of an identifier.
 pub(super) fn curve(oid: ObjectIdentifier) -> Result<Curve, Error> {
     let known = Curve::ALL.iter().find(|curve| curve_oid(**curve) == oid);

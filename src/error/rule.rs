@@ -36,6 +36,8 @@ pub enum Rule {
     TooShort(usize),
     /// Has more bytes, items or characters than this.
     TooLong(usize),
+    /// Is nested more deeply than this.
+    TooDeep(usize),
     /// Is outside its range.
     OutOfRange,
     /// Is a size of key that is not supported.
@@ -93,6 +95,7 @@ impl fmt::Display for Rule {
             Rule::MultipleOf(n) => write!(f, "must be a multiple of {n} bytes"),
             Rule::TooShort(n) => write!(f, "is shorter than {n}"),
             Rule::TooLong(n) => write!(f, "is longer than {n}"),
+            Rule::TooDeep(n) => write!(f, "is nested more deeply than {n}"),
             Rule::OutOfRange => f.write_str("is out of range"),
             Rule::Size => f.write_str("is not a supported size"),
             Rule::Even => f.write_str("is even"),

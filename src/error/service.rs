@@ -1,6 +1,6 @@
 //! The one map from [`ErrorKind`] to what the Key Vault service answers.
 
-use super::{Denial, ErrorKind};
+use super::{AccessRule, Denial, ErrorKind};
 
 /// What the service answers for an error: the HTTP status and its two codes
 /// (`error.code` and `error.innererror.code`).
@@ -33,15 +33,32 @@ impl ErrorKind {
             ErrorKind::Invalid { .. }
             | ErrorKind::Unfit { .. }
             | ErrorKind::NotOffered { .. }
+            | ErrorKind::HardwareNotAllowed
             | ErrorKind::DecryptFailed => (400, "BadParameter", None),
-            ErrorKind::Denied(denial) => (403, "Forbidden", Some(inner(*denial))),
-            ErrorKind::NotFound => (404, "KeyNotFound", None),
-            ErrorKind::Conflict => (409, "Conflict", None),
-            ErrorKind::BadSignature => (200, "", None),
-            ErrorKind::Audit | ErrorKind::Unavailable { .. } | ErrorKind::Randomness => {
-                (503, "ServiceUnavailable", None)
+            ErrorKind::KeyTypeNotSupported { .. } => {
+                (400, "BadParameter", Some("KeyTypeNotSupported"))
             }
+            ErrorKind::Denied(denial) => (403, "Forbidden", Some(inner(*denial))),
+            ErrorKind::Forbidden { rule, .. } => (
+                403,
+                "Forbidden",
+                Some(match rule {
+                    AccessRule::Roles => "ForbiddenByRbac",
+                    AccessRule::Policies => "ForbiddenByPolicy",
+                }),
+            ),
+            ErrorKind::NotFound => (404, "KeyNotFound", None),
+            ErrorKind::Conflict | ErrorKind::Exists => (409, "Conflict", None),
+            ErrorKind::MalformedBackup => (400, "MalformedBackupBlob", None),
+            ErrorKind::Deleted => (409, "Conflict", Some("ObjectIsDeletedButRecoverable")),
+            ErrorKind::BeingDeleted => (409, "Conflict", Some("ObjectIsBeingDeleted")),
+            ErrorKind::BadSignature => (200, "", None),
+            ErrorKind::Audit
+            | ErrorKind::Unavailable { .. }
+            | ErrorKind::LoginRefused
+            | ErrorKind::Randomness => (503, "ServiceUnavailable", None),
             ErrorKind::Corrupt { .. }
+            | ErrorKind::AuditLog { .. }
             | ErrorKind::FaultDetected
             | ErrorKind::Misconfigured { .. } => (500, "InternalServerError", None),
         };
@@ -59,6 +76,6 @@ fn inner(denial: Denial) -> &'static str {
         Denial::NotYetValid => "KeyNotYetValid",
         Denial::Expired => "KeyExpired",
         Denial::NotInKeyOps => "KeyOperationForbidden",
-        Denial::Legacy | Denial::SharedWithSigning => "ForbiddenByPolicy",
+        Denial::Legacy | Denial::SharedWithSigning | Denial::PurgeProtected => "ForbiddenByPolicy",
     }
 }

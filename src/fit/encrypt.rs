@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ciphertext::{BLOCK, exactly, sealed};
+use super::ciphertext::{BLOCK, GCM_IV_LEN, GCM_TAG_LEN, exactly};
 use super::{
     DecryptParams, EncryptParams, MAX_DATA_LEN, Sealed, check_fit, check_len, max_oaep_len,
     max_pkcs1_len,
@@ -16,7 +16,7 @@ pub struct EncryptRequest<'a> {
     key: &'a KeyHandle,
     alg: EncryptAlg,
     plaintext: &'a [u8],
-    iv: Option<[u8; BLOCK]>,
+    iv: Option<&'a [u8; BLOCK]>,
     aad: &'a [u8],
 }
 
@@ -25,6 +25,7 @@ impl<'a> EncryptRequest<'a> {
     /// [`Unfit`](ErrorKind::Unfit); `plaintext` too long for the algorithm, or empty
     /// with zero-filled CBC; `iv` missing, superfluous or of another length; `aad` with
     /// RSA.
+    #[inline]
     pub fn new(
         key: &'a KeyHandle,
         alg: EncryptAlg,
@@ -76,7 +77,7 @@ impl<'a> EncryptRequest<'a> {
     /// The IV; there is one with CBC and with nothing else.
     #[must_use]
     pub fn iv(&self) -> Option<&[u8; BLOCK]> {
-        self.iv.as_ref()
+        self.iv
     }
 
     /// The associated data of GCM; empty where there is none.
@@ -97,8 +98,14 @@ pub struct DecryptRequest<'a> {
 /// IV, tag and associated data, of the lengths that the algorithm has.
 enum Checked<'a> {
     Rsa,
-    Gcm { sealed: Sealed, aad: &'a [u8] },
-    Cbc { iv: [u8; BLOCK] },
+    Gcm {
+        iv: &'a [u8; GCM_IV_LEN],
+        tag: &'a [u8; GCM_TAG_LEN],
+        aad: &'a [u8],
+    },
+    Cbc {
+        iv: &'a [u8; BLOCK],
+    },
 }
 
 impl<'a> DecryptRequest<'a> {
@@ -107,6 +114,7 @@ impl<'a> DecryptRequest<'a> {
     /// length; a CBC `ciphertext` that is empty or no whole number of blocks; and
     /// [`DecryptFailed`](ErrorKind::DecryptFailed) for an RSA ciphertext that is not as
     /// long as the modulus.
+    #[inline]
     pub fn new(
         key: &'a KeyHandle,
         alg: EncryptAlg,
@@ -121,7 +129,8 @@ impl<'a> DecryptRequest<'a> {
         }
         let params = match alg.row().scheme {
             EncryptScheme::Gcm(_) => Checked::Gcm {
-                sealed: sealed(params.iv, params.tag)?,
+                iv: exactly("iv", params.iv)?,
+                tag: exactly("tag", params.tag)?,
                 aad,
             },
             EncryptScheme::Cbc(_) | EncryptScheme::CbcPad(_) => {
@@ -177,9 +186,9 @@ impl<'a> DecryptRequest<'a> {
 
     /// IV and tag of GCM, and the associated data.
     #[must_use]
-    pub fn gcm(&self) -> Option<(&Sealed, &'a [u8])> {
-        match &self.params {
-            Checked::Gcm { sealed, aad } => Some((sealed, aad)),
+    pub fn gcm(&self) -> Option<(Sealed, &'a [u8])> {
+        match self.params {
+            Checked::Gcm { iv, tag, aad } => Some((Sealed { iv: *iv, tag: *tag }, aad)),
             _ => None,
         }
     }

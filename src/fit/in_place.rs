@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ciphertext::sealed;
+use super::ciphertext::exactly;
 use super::encrypt::check_aad;
 use super::{DecryptParams, MAX_DATA_LEN, Sealed, check_fit, check_len};
 use crate::alg::{EncryptAlg, EncryptScheme};
@@ -85,7 +85,10 @@ impl<'a> DecryptInPlaceRequest<'a> {
         Ok(DecryptInPlaceRequest {
             key,
             alg,
-            sealed: sealed(params.iv, params.tag)?,
+            sealed: Sealed {
+                iv: *exactly("iv", params.iv)?,
+                tag: *exactly("tag", params.tag)?,
+            },
             aad: check_aad(alg, params.aad)?,
             buffer,
         })

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
-
 use super::{MAX_DATA_LEN, check_fit, check_len};
 use crate::alg::{Digest, HashValue, SignAlg, SignScheme};
 use crate::error::{Error, Rule};
 use crate::handle::KeyHandle;
+use crate::secret::equal;
 
 /// A signature or MAC, in its JOSE form (RFC 7518 section 3): r || s for ES*, the
 /// modulus' length for RS* and PS*, the digest's length for HS*.
@@ -38,7 +37,7 @@ impl PartialEq for Signature {
     /// In constant time for equal lengths: comparing a MAC byte by byte gives it away
     /// byte by byte. (Verifying is the operation for it.)
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        equal(&self.0, &other.0).into()
     }
 }
 

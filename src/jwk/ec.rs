@@ -1,16 +1,30 @@
 //! Elliptic-curve keys: points that are on their curve (RFC 7518 section 6.2).
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use super::integer;
 use crate::alg::Curve;
+use crate::engine::ec::PublicTable;
 use crate::error::{Error, Rule};
 use crate::secret::SecretBytes;
 
 /// A public point, on its curve by construction and not the identity (the invalid-curve
 /// attack reads a private key off points that are not).
 #[derive(Clone, PartialEq, Eq)]
-pub struct EcPublic(pub(crate) EcPoint);
+pub struct EcPublic(pub(crate) EcPoint, pub(crate) Precomputed);
+
+/// What verifying has computed from a point and keeps with it: no part of its value.
+#[derive(Clone, Default)]
+pub(crate) struct Precomputed(pub(crate) OnceLock<Arc<PublicTable>>);
+
+impl PartialEq for Precomputed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Precomputed {}
 
 /// The point in the form that computes.
 #[derive(Clone, PartialEq, Eq)]
@@ -87,8 +101,13 @@ impl EcPublic {
         let on_curve = each_curve!(curve, module, Variant =>
             module::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Variant));
         on_curve
-            .map(EcPublic)
+            .map(EcPublic::from_point)
             .map_err(|_| Error::invalid("point", Rule::NotOnCurve))
+    }
+
+    /// A point that the curve's crate has checked.
+    pub(crate) fn from_point(point: EcPoint) -> Self {
+        EcPublic(point, Precomputed::default())
     }
 
     /// The curve.
@@ -153,7 +172,7 @@ impl EcSecret {
         let secret = EcSecret {
             d: SecretBytes::copy_of(d),
         };
-        Ok((secret, EcPublic(public)))
+        Ok((secret, EcPublic::from_point(public)))
     }
 
     /// Like [`EcSecret::from_scalar`] for a scalar that must belong to this point.

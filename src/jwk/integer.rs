@@ -1,7 +1,4 @@
-//! Big-endian integers of a JWK, and the big-integer type that computes with them.
-
-use crypto_bigint::BoxedUint;
-use zeroize::Zeroize;
+//! Big-endian integers of a JWK.
 
 use crate::error::{Error, Rule};
 use crate::secret::SecretBytes;
@@ -53,45 +50,38 @@ pub(crate) fn is_even(bytes: &[u8]) -> bool {
     bytes.last().is_none_or(|last| last % 2 == 0)
 }
 
-/// The computing form, `bits` wide. The caller has checked that it fits; what does
-/// not is cut off.
-pub(crate) fn to_uint(bytes: &[u8], bits: u32) -> BoxedUint {
-    BoxedUint::from_be_slice_truncated(bytes, bits)
-}
-
-/// The integer in exactly `len` bytes. The caller has checked that it fits.
-pub(crate) fn to_bytes(value: &BoxedUint, len: usize) -> SecretBytes {
-    let mut wide = value.to_be_bytes();
-    let mut out = SecretBytes::zeroed(len);
-    let pairs = out.expose_mut().iter_mut().rev().zip(wide.iter().rev());
-    pairs.for_each(|(to, from)| *to = *from);
-    wide.zeroize();
-    out
-}
-
-/// Products of the odd primes below 752, each filling a 64-bit word as far as it goes
-/// (SP 800-89 section 5.3.3 asks for this trial division of a public modulus).
-fn small_primorials() -> Vec<u64> {
+/// The odd primes below 752, by words: the product of each list fits in 64 bits (SP 800-89
+/// section 5.3.3 asks for this trial division of a public modulus).
+pub(super) fn small_primes_by_word() -> Vec<Vec<u64>> {
     let is_prime = |n: &u64| {
         (3..*n)
             .step_by(2)
             .take_while(|d| d * d <= *n)
             .all(|d| !n.is_multiple_of(d))
     };
-    let mut products = vec![1u64];
+    let (mut words, mut product) = (Vec::<Vec<u64>>::new(), 0_u64);
     for prime in (3..752).step_by(2).filter(is_prime) {
-        match products.last_mut() {
-            Some(last) if last.checked_mul(prime).is_some() => *last *= prime,
-            _ => products.push(prime),
+        match (words.last_mut(), product.checked_mul(prime)) {
+            (Some(word), Some(longer)) => {
+                word.push(prime);
+                product = longer;
+            }
+            _ => {
+                words.push(vec![prime]);
+                product = prime;
+            }
         }
     }
-    products
+    words
 }
 
 /// Whether a public modulus shares a factor with the primes below 752.
 pub(crate) fn has_small_factor(n: &[u8]) -> bool {
     use std::sync::LazyLock;
-    static PRODUCTS: LazyLock<Vec<u64>> = LazyLock::new(small_primorials);
+    static PRODUCTS: LazyLock<Vec<u64>> = LazyLock::new(|| {
+        let words = small_primes_by_word();
+        words.iter().map(|word| word.iter().product()).collect()
+    });
     PRODUCTS.iter().any(|product| {
         let rest = n.iter().fold(0, |rest, byte| {
             let rest = ((u128::from(rest) << 8) | u128::from(*byte)) % u128::from(*product);
@@ -125,10 +115,6 @@ mod tests {
         assert_eq!(fixed("d", &[0, 0, 7], 2).unwrap().expose(), [0, 7]);
         assert!(fixed("d", &[1, 0, 7], 2).is_err());
         assert_eq!(bits(&[0x01, 0xFF]), 9);
-        assert_eq!(
-            to_bytes(&to_uint(&[1, 2, 3], 64), 5).expose(),
-            [0, 0, 1, 2, 3]
-        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub const MAX_JWK_LEN: usize = 64 * 1024;
 pub const MAX_MEMBERS: usize = 256;
 
 /// An object's members in their order, each name once.
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     /// Names are decoded: `\u006e` is `n`.
     list: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
@@ -33,6 +33,15 @@ pub(super) struct Members<'a> {
 impl<'a> Members<'a> {
     /// Reads an object. `field` is what errors about the whole of it name.
     pub(super) fn read(field: &'static str, json: &'a str) -> Result<Self, Error> {
+        Members::read_with(field, json, kty::known_member)
+    }
+
+    /// The same for an object that is no JWK: `known` has the members that errors name.
+    pub(crate) fn read_with(
+        field: &'static str,
+        json: &'a str,
+        known: impl Fn(&str) -> Option<&'static str>,
+    ) -> Result<Self, Error> {
         let syntax = |_| Error::invalid(field, Rule::Syntax);
         let mut reader = serde_json::Deserializer::from_str(json);
         let found = reader.deserialize_map(ObjectVisitor).map_err(syntax)?;
@@ -43,15 +52,20 @@ impl<'a> Members<'a> {
         let mut seen = HashSet::new();
         for (name, _) in &list {
             if !seen.insert(name.as_ref()) {
-                let field = kty::known_member(name).unwrap_or(field);
+                let field = known(name).unwrap_or(field);
                 return Err(Error::invalid(field, Rule::Duplicate));
             }
         }
         Ok(Members { list })
     }
 
+    /// The members' names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|(name, _)| name.as_ref())
+    }
+
     /// A member's JSON text.
-    pub(super) fn raw(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
         let found = self.list.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.get())
     }
@@ -62,7 +76,7 @@ impl<'a> Members<'a> {
     }
 
     /// A member that is a string, and no secret.
-    pub(super) fn text(&self, name: &'static str) -> Result<Option<String>, Error> {
+    pub(crate) fn text(&self, name: &'static str) -> Result<Option<String>, Error> {
         let read = |raw| serde_json::from_str(raw).map_err(|_| Error::invalid(name, Rule::Syntax));
         self.raw(name).map(read).transpose()
     }

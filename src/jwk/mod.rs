@@ -3,7 +3,7 @@
 //! [`Jwk`] holds public members only; [`SecretJwk`] is another type, so that no
 //! private member is ever written because somebody serialised "a key".
 
-mod base64url;
+pub(crate) mod base64url;
 mod ec;
 mod integer;
 mod kty;
@@ -13,6 +13,7 @@ mod oct;
 mod primality;
 mod read;
 mod rsa;
+mod rsa_primes;
 mod secret_jwk;
 mod set;
 mod thumbprint;
@@ -35,7 +36,10 @@ pub use thumbprint::Thumbprint;
 pub use write::CurveNames;
 
 pub(crate) use ec::scalar_to_width;
-pub(crate) use primality::is_prime;
+pub(crate) use members::Members;
+pub(crate) use oct::spec as oct_spec;
+pub(crate) use primality::{Origin, is_prime};
+pub(crate) use rsa_primes::{is_candidate, is_rsa_prime};
 
 /// A JWK without private members: a checked public key, or a symmetric key's
 /// description.

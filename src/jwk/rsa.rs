@@ -1,13 +1,11 @@
 //! RSA keys: the numbers of a JWK, checked (RFC 7518 section 6.3).
 
 use std::fmt;
+use std::sync::Arc;
 
-use crypto_bigint::BoxedUint;
-use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use zeroize::Zeroizing;
-
-use super::{integer, primality};
+use super::{integer, rsa_primes};
 use crate::alg::KeySpec;
+use crate::engine::rsa::{Mismatch, PrivateKey, PublicKey};
 use crate::error::{Error, Rule};
 use crate::secret::SecretBytes;
 
@@ -23,9 +21,11 @@ const MAX_EXPONENT: u64 = (1 << 33) - 1;
 
 /// An RSA public key whose numbers have been checked: the modulus has a supported
 /// size, is odd and has no small factor; the exponent is odd and in 65537..2^33.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct RsaPublic {
-    key: rsa::RsaPublicKey,
+    n: Box<[u8]>,
+    e: u64,
+    key: Arc<PublicKey>,
 }
 
 impl RsaPublic {
@@ -46,35 +46,50 @@ impl RsaPublic {
             return Err(Error::invalid("n", Rule::SmallFactor));
         }
         let e = exponent(integer::minimal("e", e, MAX_INTEGER_LEN)?)?;
-        let n = integer::to_uint(n, bits);
-        let key = rsa::RsaPublicKey::new(n, BoxedUint::from(e))
-            .map_err(|_| Error::invalid("n", Rule::Inconsistent))?;
-        Ok(RsaPublic { key })
+        let key = PublicKey::new(n, e).ok_or_else(|| Error::invalid("n", Rule::Inconsistent))?;
+        Ok(RsaPublic {
+            n: n.into(),
+            e,
+            key: Arc::new(key),
+        })
     }
 
     /// The modulus, big-endian, without leading zeros.
     #[must_use]
     pub fn n(&self) -> Vec<u8> {
-        self.key.n().to_be_bytes_trimmed_vartime().into()
+        self.n.to_vec()
     }
 
     /// The public exponent, big-endian, without leading zeros.
     #[must_use]
     pub fn e(&self) -> Vec<u8> {
-        self.key.e().to_be_bytes_trimmed_vartime().into()
+        integer::strip(&self.e.to_be_bytes()).to_vec()
     }
 
     /// The modulus' size in bits.
     #[must_use]
     pub fn bits(&self) -> u32 {
-        self.key.n().bits_vartime()
+        integer::bits(&self.n)
+    }
+
+    /// The modulus' length in bytes.
+    pub(crate) fn byte_len(&self) -> usize {
+        self.n.len()
     }
 
     /// For the layers that compute with it.
-    pub(crate) fn key(&self) -> &rsa::RsaPublicKey {
+    pub(crate) fn key(&self) -> &PublicKey {
         &self.key
     }
 }
+
+impl PartialEq for RsaPublic {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.n, self.e) == (&other.n, other.e)
+    }
+}
+
+impl Eq for RsaPublic {}
 
 impl fmt::Debug for RsaPublic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,29 +144,25 @@ impl RsaSecret {
     /// Checks the members and computes those that are absent (all five or none: a
     /// half-given key is a broken one).
     pub(crate) fn from_members(public: &RsaPublic, given: &RsaMembers<'_>) -> Result<Self, Error> {
-        let bits = public.bits();
-        let d = private("d", given.d, bits)?;
+        let (bits, width) = (public.bits(), public.byte_len());
+        let d = private("d", given.d, width)?;
         let primes = match (given.p, given.q) {
-            (None, None) if given.dp.or(given.dq).or(given.qi).is_none() => Vec::new(),
+            (None, None) if given.dp.or(given.dq).or(given.qi).is_none() => None,
             (None, _) => return Err(Error::invalid("p", Rule::Missing)),
             (_, None) => return Err(Error::invalid("q", Rule::Missing)),
-            (Some(p), Some(q)) => {
-                vec![private("p", p, bits / 2)?, private("q", q, bits / 2)?]
-            }
+            (Some(p), Some(q)) => Some([private("p", p, width / 2)?, private("q", q, width / 2)?]),
         };
-        if d.bits() <= bits / 2 {
+        if integer::bits(integer::strip(d.expose())) <= bits / 2 {
             return Err(Error::invalid("d", Rule::SmallPrivateExponent));
         }
-        if let [p, q] = primes.as_slice() {
-            check_primes(p, q, bits)?;
-        }
-        let recovered = primes.is_empty();
-        let key = assemble(public, &d, &primes)?;
-        let secret = RsaSecret::from_key(&key)?;
+        let recovered = primes.is_none();
+        let [p, q] = primes
+            .or_else(|| rsa_primes::recover(&public.n, public.e, d.expose()))
+            .ok_or_else(|| Error::invalid("d", Rule::Inconsistent))?;
+        rsa_primes::check(p.expose(), q.expose())?;
+        let secret = RsaSecret::assemble(public, d, p, q)?;
         if recovered {
-            let p = integer::to_uint(secret.p.expose(), bits / 2);
-            let q = integer::to_uint(secret.q.expose(), bits / 2);
-            return check_primes(&Zeroizing::new(p), &Zeroizing::new(q), bits).map(|()| secret);
+            return Ok(secret);
         }
         let computed = [
             ("dp", given.dp, &secret.dp),
@@ -168,69 +179,52 @@ impl RsaSecret {
         Ok(secret)
     }
 
-    /// Takes the numbers out of a key that was generated or has been validated.
-    pub(crate) fn from_key(key: &rsa::RsaPrivateKey) -> Result<Self, Error> {
-        let inconsistent = || Error::invalid("d", Rule::Inconsistent);
-        let width = key.size();
-        let [p, q] = key.primes() else {
-            return Err(Error::invalid("oth", Rule::Unsupported));
-        };
-        let qi = Zeroizing::new(key.crt_coefficient().ok_or_else(inconsistent)?);
+    /// The key of two primes that were made, and their public key; its exponent is 65537.
+    pub(crate) fn from_primes(p: SecretBytes, q: SecretBytes) -> Result<(Self, RsaPublic), Error> {
+        rsa_primes::check_distance(p.expose(), q.expose())?;
+        let [n, d] = rsa_primes::complete(p.expose(), q.expose())
+            .ok_or_else(|| Error::invalid("p", Rule::Inconsistent))?;
+        let public = RsaPublic::from_components(n.expose(), &rsa_primes::EXPONENT.to_be_bytes())?;
+        if integer::bits(integer::strip(d.expose())) <= public.bits() / 2 {
+            return Err(Error::invalid("d", Rule::SmallPrivateExponent));
+        }
+        Ok((RsaSecret::assemble(&public, d, p, q)?, public))
+    }
+
+    /// Completes numbers whose widths are right. Checks that `p q = n` and that `e d = 1` modulo
+    /// `p - 1` and `q - 1`.
+    fn assemble(
+        public: &RsaPublic,
+        d: SecretBytes,
+        p: SecretBytes,
+        q: SecretBytes,
+    ) -> Result<Self, Error> {
+        let key = PrivateKey::new(&public.key, d.expose(), p.expose(), q.expose());
+        let key = key.map_err(|mismatch| {
+            let field = match mismatch {
+                Mismatch::Modulus => "n",
+                Mismatch::Exponent => "d",
+            };
+            Error::invalid(field, Rule::Inconsistent)
+        })?;
+        let crt = key.crt();
+        let [dp, dq, qi] = [crt.dp, crt.dq, crt.qi].map(|number| SecretBytes::copy_of(&number));
         Ok(RsaSecret {
-            d: integer::to_bytes(key.d(), width),
-            p: integer::to_bytes(p, width / 2),
-            q: integer::to_bytes(q, width / 2),
-            dp: integer::to_bytes(key.dp().ok_or_else(inconsistent)?, width / 2),
-            dq: integer::to_bytes(key.dq().ok_or_else(inconsistent)?, width / 2),
-            qi: integer::to_bytes(&qi, width / 2),
+            d,
+            p,
+            q,
+            dp,
+            dq,
+            qi,
         })
     }
 }
 
-/// Reads a private integer below `2^bits` and above 1.
-fn private(field: &'static str, bytes: &[u8], bits: u32) -> Result<Zeroizing<BoxedUint>, Error> {
+/// Reads a private integer above 1 that fits in so many bytes, in just as many.
+fn private(field: &'static str, bytes: &[u8], width: usize) -> Result<SecretBytes, Error> {
     let bytes = integer::minimal(field, bytes, MAX_INTEGER_LEN)?;
-    if integer::bits(bytes) > bits || bytes == [1] {
+    if bytes == [1] {
         return Err(Error::invalid(field, Rule::OutOfRange));
     }
-    Ok(Zeroizing::new(integer::to_uint(bytes, bits)))
-}
-
-/// Two distinct primes, not close to each other (FIPS 186-5 A.1.3). The product is
-/// checked where the key is assembled.
-fn check_primes(p: &BoxedUint, q: &BoxedUint, bits: u32) -> Result<(), Error> {
-    let distance = if p > q {
-        p.wrapping_sub(q)
-    } else {
-        q.wrapping_sub(p)
-    };
-    if Zeroizing::new(distance).bits() <= bits / 2 - 100 {
-        return Err(Error::invalid("p", Rule::TooClose));
-    }
-    for (field, prime) in [("p", p), ("q", q)] {
-        if !primality::is_prime(prime)? {
-            return Err(Error::invalid(field, Rule::NotPrime));
-        }
-    }
-    Ok(())
-}
-
-/// Builds the computing form; without primes they are recovered from `d`
-/// (SP 800-56B appendix C.2). Checks that `p q = n` and that `e d = 1` modulo
-/// `p - 1` and `q - 1`.
-fn assemble(
-    public: &RsaPublic,
-    d: &BoxedUint,
-    primes: &[Zeroizing<BoxedUint>],
-) -> Result<rsa::RsaPrivateKey, Error> {
-    let primes = primes.iter().map(|prime| BoxedUint::clone(prime)).collect();
-    let (n, e) = (public.key.n().as_ref().clone(), public.key.e().clone());
-    rsa::RsaPrivateKey::from_components(n, e, d.clone(), primes).map_err(|error| {
-        let field = match error {
-            rsa::Error::InvalidModulus => "n",
-            rsa::Error::InvalidPrime => "p",
-            _ => "d",
-        };
-        Error::invalid(field, Rule::Inconsistent)
-    })
+    integer::fixed(field, bytes, width)
 }

@@ -105,6 +105,28 @@ impl SecretJwk {
         })
     }
 
+    /// A second copy, for work that may outlive the caller. Not `Clone`: copies of secrets are
+    /// made where it is said why.
+    #[cfg(feature = "pkcs11")]
+    pub(crate) fn duplicate(&self) -> Self {
+        let copy = |bytes: &crate::secret::SecretBytes| {
+            crate::secret::SecretBytes::copy_of(bytes.expose())
+        };
+        let secret = match &self.secret {
+            SecretKey::Rsa(key) => SecretKey::Rsa(RsaSecret {
+                d: copy(&key.d),
+                p: copy(&key.p),
+                q: copy(&key.q),
+                dp: copy(&key.dp),
+                dq: copy(&key.dq),
+                qi: copy(&key.qi),
+            }),
+            SecretKey::Ec(key) => SecretKey::Ec(EcSecret { d: copy(&key.d) }),
+            SecretKey::Oct(key) => SecretKey::Oct(OctSecret { k: copy(&key.k) }),
+        };
+        SecretJwk::from_parts(self.public.clone(), secret)
+    }
+
     /// The public half, with everything else that the JWK said. Unknown members are part of
     /// it: who hides a secret in one publishes it with this.
     #[must_use]

@@ -44,9 +44,10 @@ pub struct Capability {
 pub struct Capabilities {
     /// Sorted by operation, algorithm and kind, which are together unique.
     rows: Vec<Capability>,
-    /// Of each row the three in one number, which every operation looks for: comparing the
-    /// enums themselves was the largest part of what a vault adds to an operation.
-    keys: Vec<u64>,
+    /// The rows once more, each where [`probe`] finds its three as one number: every operation
+    /// looks here, and comparing enums, or searching the rows, was the largest part of what a
+    /// vault adds to it. Half of the slots or more are free.
+    slots: Vec<Option<(u64, Place)>>,
     generate: Vec<KeySpec>,
     import: Vec<KeySpec>,
     hsm: bool,
@@ -59,11 +60,16 @@ impl Capabilities {
         let mut rows: Vec<_> = rows.into_iter().collect();
         rows.sort_by_key(|row| key(row.op, row.alg, row.spec));
         rows.dedup_by_key(|row| key(row.op, row.alg, row.spec));
+        let mut slots = vec![None; (2 * rows.len() + 1).next_power_of_two()];
+        for row in &rows {
+            let key = key(row.op, row.alg, row.spec);
+            let free = probe(&slots, key).find(|at| slots.get(*at) == Some(&None));
+            if let Some(slot) = free.and_then(|at| slots.get_mut(at)) {
+                *slot = Some((key, row.place));
+            }
+        }
         Capabilities {
-            keys: rows
-                .iter()
-                .map(|row| key(row.op, row.alg, row.spec))
-                .collect(),
+            slots,
             rows,
             ..Capabilities::default()
         }
@@ -100,8 +106,15 @@ impl Capabilities {
     /// Where this is computed, or `None` if it is not offered.
     #[must_use]
     pub fn supports(&self, op: Op, alg: impl Into<Alg>, spec: KeySpec) -> Option<Place> {
-        let found = self.keys.binary_search(&key(op, alg.into(), spec)).ok()?;
-        self.rows.get(found).map(|row| row.place)
+        let key = key(op, alg.into(), spec);
+        for at in probe(&self.slots, key) {
+            match self.slots.get(at)? {
+                Some((found, place)) if *found == key => return Some(*place),
+                Some(_) => {}
+                None => return None,
+            }
+        }
+        None
     }
 
     /// Every row, sorted.
@@ -133,6 +146,15 @@ impl Capabilities {
     pub fn is_ephemeral(&self) -> bool {
         self.ephemeral
     }
+}
+
+/// The slots where a key can be, in the order in which they are looked at. The first is the
+/// upper bits of a product (Knuth, TAOCP 6.4: Fibonacci hashing).
+fn probe<T>(slots: &[T], key: u64) -> impl Iterator<Item = usize> + use<T> {
+    let last = slots.len().saturating_sub(1);
+    let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    let first = usize::try_from(hash).unwrap_or_default();
+    (first..=first + last).map(move |at| at & last)
 }
 
 /// Operation, algorithm and kind as one number, different for different triples.

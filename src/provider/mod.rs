@@ -14,8 +14,6 @@ mod rng;
 use std::fmt;
 use std::sync::Arc;
 
-use subtle::ConstantTimeEq;
-
 use crate::alg::{Alg, KeySpec, Op};
 use crate::error::{Error, ErrorKind};
 use crate::fit;
@@ -26,7 +24,7 @@ use crate::fit::{
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
 use crate::jwk::SecretJwk;
 use crate::public;
-use crate::secret::SecretBytes;
+use crate::secret::{SecretBytes, equal};
 
 pub use capabilities::{Capabilities, Capability, Place};
 pub use new_key::{NewKey, WrappedKey, WrappingKey};
@@ -49,6 +47,12 @@ pub trait KeyProvider: fmt::Debug + Send + Sync {
 
     /// What it can do now. May change when a token heals or a pool loses a member.
     fn capabilities(&self) -> Arc<Capabilities>;
+
+    /// Where it computes this now, or `None` if it does not: asked before every use, so a
+    /// backend that can answer without counting one more user of its table does.
+    fn offers(&self, op: Op, alg: Alg, spec: KeySpec) -> Option<Place> {
+        self.capabilities().supports(op, alg, spec)
+    }
 
     /// Makes a key and checks it against itself before answering.
     ///
@@ -73,6 +77,15 @@ pub trait KeyProvider: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable): "not found" is said only when known.
     fn find(&self, id: &ProviderKeyId) -> Result<Option<KeyHandle>, Error>;
+
+    /// Every key in the backend's durable place of its own, whoever made it; none, which is the
+    /// default, if it has no such place. For finding those that no record names.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable).
+    fn held_keys(&self) -> Result<Vec<KeyHandle>, Error> {
+        Ok(Vec::new())
+    }
 
     /// Removes the key, or does nothing if it is gone already.
     ///
@@ -101,6 +114,33 @@ pub trait KeyProvider: fmt::Debug + Send + Sync {
     fn export_wrapped(&self, key: &KeyHandle, by: &WrappingKey<'_>) -> Result<WrappedKey, Error> {
         let _ = by;
         Err(not_offered("export_wrapped", key.spec()))
+    }
+
+    /// Gives a key out for a backup, whether or not it is exportable if the backend can: wrapped
+    /// (RFC 5649) under an AES key of 256 bits that nobody has but those who may restore the
+    /// backup, an RSA or EC key as PKCS #8 and a symmetric key as its bytes. `None`, the default,
+    /// says that the key stays where it is, and the backup then says where.
+    ///
+    /// # Errors
+    /// As for using the key.
+    fn back_up(&self, key: &KeyHandle, under: &SecretBytes) -> Result<Option<Vec<u8>>, Error> {
+        let _ = (key, under);
+        Ok(None)
+    }
+
+    /// Takes over what [`back_up`](KeyProvider::back_up) gave out, here or in another backend.
+    ///
+    /// # Errors
+    /// [`NotOffered`](ErrorKind::NotOffered), [`DecryptFailed`](ErrorKind::DecryptFailed), and
+    /// [`Invalid`](ErrorKind::Invalid) if the key is not of the kind that `new` says.
+    fn restore(
+        &self,
+        wrapped: &[u8],
+        under: &SecretBytes,
+        new: &NewKey,
+    ) -> Result<KeyHandle, Error> {
+        let _ = (wrapped, under);
+        Err(not_offered("restore", new.spec()))
     }
 
     /// Signs.
@@ -135,7 +175,7 @@ pub trait KeyProvider: fmt::Debug + Send + Sync {
             return public::verify(request);
         }
         let expected = self.sign(request.as_sign())?;
-        if bool::from(expected.as_bytes().ct_eq(request.signature())) {
+        if bool::from(equal(expected.as_bytes(), request.signature())) {
             return Ok(());
         }
         Err(ErrorKind::BadSignature.into())

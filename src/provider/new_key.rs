@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::alg::{KeySpec, OpSet};
+use crate::alg::{KeySpec, OpSet, TransferAlg};
 use crate::error::{Error, Rule};
 use crate::handle::{KeyHandle, ProviderKeyId};
 use crate::jwk::Jwk;
@@ -100,28 +100,50 @@ impl NewKey {
     }
 }
 
-/// A key in wrapped form: `CKM_RSA_AES_KEY_WRAP`, the RSA-encrypted AES key followed by
-/// the target key wrapped under it (PKCS #11 v3.1 section 6.1.29).
+/// A key in wrapped form: `CKM_RSA_AES_KEY_WRAP` (PKCS #11 v3.1 section 6.1.29) as the service
+/// has it, or one of its [siblings](TransferAlg). As many bytes as the RSA modulus are an AES
+/// key of 256 bits, encrypted by RSA-OAEP with the algorithm's hash in both places and no
+/// label. The rest is the target key, wrapped under the AES key (RFC 5649): an RSA or EC key
+/// as PKCS #8, a symmetric key as its bytes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct WrappedKey(Vec<u8>);
+pub struct WrappedKey {
+    alg: TransferAlg,
+    bytes: Vec<u8>,
+}
 
 impl WrappedKey {
-    /// The blob with these bytes.
+    /// The blob with these bytes, of `CKM_RSA_AES_KEY_WRAP`.
     #[must_use]
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        WrappedKey(bytes)
+        WrappedKey {
+            alg: TransferAlg::default(),
+            bytes,
+        }
+    }
+
+    /// The same bytes, of this algorithm.
+    #[must_use]
+    pub fn with_alg(mut self, alg: TransferAlg) -> Self {
+        self.alg = alg;
+        self
+    }
+
+    /// The algorithm.
+    #[must_use]
+    pub fn alg(&self) -> TransferAlg {
+        self.alg
     }
 
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
 
 impl fmt::Debug for WrappedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WrappedKey({} bytes)", self.0.len())
+        write!(f, "WrappedKey({}, {} bytes)", self.alg, self.bytes.len())
     }
 }
 

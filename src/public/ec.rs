@@ -1,13 +1,61 @@
 //! ECDSA with the public point (FIPS 186-5 section 6.4.2).
 
+use std::sync::Arc;
+
 use signature::hazmat::PrehashVerifier;
 
+use crate::engine::ec::{self as engine, Curve as Kernel, Path, PublicTable, VerifyInput};
 use crate::jwk::{EcPoint, EcPublic};
 
 /// Checks `r || s`, each exactly as wide as the field (RFC 7518 section 3.4): a DER
 /// form or another width is a bad signature. `r` and `s` outside `1..n` are refused
 /// while reading (all-zero signatures verified elsewhere: CVE-2022-21449).
 pub(super) fn verify(point: &EcPublic, digest: &[u8], signature: &[u8]) -> bool {
+    let verdict = verify_in_lanes(&[(point, digest, signature)]).pop();
+    match verdict.flatten() {
+        Some(good) => good,
+        None => verify_by_crate(point, digest, signature),
+    }
+}
+
+/// A key, a digest, a signature.
+pub(super) type Item<'a> = (&'a EcPublic, &'a [u8], &'a [u8]);
+
+/// The same for many, side by side where there are lanes. Nothing for those that the engine
+/// cannot tell: of other curves, and where its formulas do not hold.
+pub(super) fn verify_in_lanes(items: &[Item<'_>]) -> Vec<Option<bool>> {
+    let mut verdicts = vec![None; items.len()];
+    for &curve in Kernel::ALL {
+        let places = items.iter().enumerate();
+        let places = places.filter(|(_, (point, ..))| kernel(point) == Some(curve));
+        let (places, items): (Vec<usize>, Vec<&Item<'_>>) = places.unzip();
+        precompute(curve, items.iter().map(|(point, ..)| *point));
+        let tables: Option<Vec<_>> = items.iter().map(|(point, ..)| point.1.0.get()).collect();
+        let Some(tables) = tables else { continue };
+        let inputs: Vec<_> = items
+            .iter()
+            .zip(tables)
+            .map(|((_, digest, signature), key)| VerifyInput {
+                key,
+                digest,
+                signature,
+            })
+            .collect();
+        for (place, verdict) in
+            places
+                .iter()
+                .zip(engine::verify_all_vartime(Path::best(), curve, &inputs))
+        {
+            if let Some(slot) = verdicts.get_mut(*place) {
+                *slot = verdict;
+            }
+        }
+    }
+    verdicts
+}
+
+/// With the curve crates, which know every curve and every case.
+fn verify_by_crate(point: &EcPublic, digest: &[u8], signature: &[u8]) -> bool {
     match &point.0 {
         EcPoint::P256(key) => p256::ecdsa::Signature::from_slice(signature)
             .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok()),
@@ -21,5 +69,58 @@ pub(super) fn verify(point: &EcPublic, digest: &[u8], signature: &[u8]) -> bool 
         EcPoint::P256K(key) => k256::ecdsa::Signature::from_slice(signature)
             .map(|signature| signature.normalize_s())
             .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok()),
+    }
+}
+
+/// For tests: the verdict as a key's users get it, and of the crate; and whether each path of
+/// the engine, if it tells anything, tells the same, alone and beside others.
+pub(crate) fn verify_every_way(point: &EcPublic, digest: &[u8], signature: &[u8]) -> [bool; 3] {
+    let by_crate = verify_by_crate(point, digest, signature);
+    let (x, y) = point.coordinates();
+    let agrees = |path: Path, curve| {
+        let tables = engine::tables(path, curve, &[(&x, &y)]);
+        let input = tables.first().map(|key| VerifyInput {
+            key,
+            digest,
+            signature,
+        });
+        let verdict = |count| {
+            let inputs: Vec<_> = std::iter::repeat_n(input, count).flatten().collect();
+            engine::verify_all_vartime(path, curve, &inputs)
+        };
+        let mut verdicts = verdict(1).into_iter().chain(verdict(5)).flatten();
+        verdicts.all(|verdict| verdict == by_crate)
+    };
+    let agree =
+        kernel(point).is_none_or(|curve| Path::all().iter().all(|path| agrees(*path, curve)));
+    [
+        verify(point, digest, signature),
+        agree == by_crate,
+        by_crate,
+    ]
+}
+
+fn kernel(point: &EcPublic) -> Option<Kernel> {
+    match point.0 {
+        EcPoint::P256(_) => Some(Kernel::P256),
+        EcPoint::P384(_) => Some(Kernel::P384),
+        EcPoint::P256K(_) => Some(Kernel::P256K),
+        EcPoint::P521(_) => None,
+    }
+}
+
+/// Makes the tables of the points that have none yet, side by side where there are lanes.
+fn precompute<'a>(curve: Kernel, points: impl Iterator<Item = &'a EcPublic>) {
+    let mut without: Vec<&EcPublic> = points.filter(|point| point.1.0.get().is_none()).collect();
+    without.sort_by_key(|point| std::ptr::from_ref(*point));
+    without.dedup_by_key(|point| std::ptr::from_ref(*point));
+    let coordinates: Vec<_> = without.iter().map(|point| point.coordinates()).collect();
+    let borrowed: Vec<_> = coordinates.iter().map(|(x, y)| (&**x, &**y)).collect();
+    for (point, table) in without
+        .iter()
+        .zip(engine::tables(Path::best(), curve, &borrowed))
+    {
+        // Another thread may have been faster; it computed the same.
+        let _: Result<(), Arc<PublicTable>> = point.1.0.set(Arc::new(table));
     }
 }

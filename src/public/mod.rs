@@ -7,17 +7,24 @@
 //! handle was made, so nothing is parsed here.
 
 mod ec;
+pub(crate) mod key_wrap;
+pub(crate) mod padding;
 mod rsa;
+pub(crate) mod transfer;
 
 use chacha20::ChaCha20Rng;
 use rand_core::{SeedableRng, TryCryptoRng};
 use zeroize::Zeroizing;
 
-use crate::alg::{EncryptScheme, Op, SignScheme, WrapScheme};
+use crate::alg::{EncryptScheme, Op, WrapScheme};
 use crate::error::{Error, ErrorKind};
 use crate::fit::{Ciphertext, EncryptRequest, SignData, VerifyRequest, WrapRequest, unsupported};
 use crate::handle::KeyHandle;
 use crate::jwk::{Jwk, PublicKey};
+
+// For the hooks of `crate::internal`.
+pub(crate) use ec::verify_every_way;
+pub use transfer::wrap_for_import;
 
 /// Checks a signature with the public half.
 ///
@@ -25,21 +32,63 @@ use crate::jwk::{Jwk, PublicKey};
 /// [`BadSignature`](ErrorKind::BadSignature), whatever is wrong with it;
 /// [`NotOffered`](ErrorKind::NotOffered) for a symmetric key, which has no public half.
 pub fn verify(request: &VerifyRequest<'_>) -> Result<(), Error> {
-    let SignData::Digest(digest) = request.data() else {
-        return Err(unsupported(Op::Verify, request.alg(), request.key()));
-    };
-    let (digest, signature) = (digest.as_bytes(), request.signature());
-    let row = request.alg().row();
-    let good = match (public(request.key()), row.scheme) {
-        (Some(PublicKey::Rsa(key)), SignScheme::Pkcs1v15) => {
-            rsa::verify_pkcs1(key, row.hash, digest, signature)
+    let good = match (public(request.key()), request.data()) {
+        (Some(PublicKey::Rsa(_)), _) => rsa_claim(request).map(rsa::Claim::holds),
+        (Some(PublicKey::Ec(key)), SignData::Digest(digest)) => {
+            Some(ec::verify(key, digest.as_bytes(), request.signature()))
         }
-        (Some(PublicKey::Rsa(key)), SignScheme::Pss) => {
-            rsa::verify_pss(key, row.hash, digest, signature)
-        }
-        (Some(PublicKey::Ec(key)), SignScheme::Ecdsa(_)) => ec::verify(key, digest, signature),
-        _ => return Err(unsupported(Op::Verify, request.alg(), request.key())),
+        _ => None,
     };
+    let good = good.ok_or_else(|| unsupported(Op::Verify, request.alg(), request.key()))?;
+    verdict(good)
+}
+
+/// Checks those signatures that the engine computes, side by side where it has lanes, as
+/// [`verify`] does; `None` for each other one.
+pub(crate) fn verify_in_lanes(requests: &[VerifyRequest<'_>]) -> Vec<Option<Result<(), Error>>> {
+    let (rsas, ecs): (Vec<_>, Vec<_>) = requests
+        .iter()
+        .map(|request| (rsa_claim(request), ec_claim(request)))
+        .unzip();
+    let mut rsa = rsa::hold(&flat(&rsas)).into_iter();
+    let mut ec = ec::verify_in_lanes(&flat(&ecs)).into_iter();
+    let good = |claims: (Option<_>, Option<_>)| match claims {
+        (Some(_), _) => rsa.next(),
+        (_, Some(_)) => ec.next().flatten(),
+        _ => None,
+    };
+    let good = rsas.into_iter().zip(ecs).map(good);
+    good.map(|good| good.map(verdict)).collect()
+}
+
+fn flat<T: Copy>(some: &[Option<T>]) -> Vec<T> {
+    some.iter().flatten().copied().collect()
+}
+
+fn ec_claim<'a>(request: &'a VerifyRequest<'_>) -> Option<ec::Item<'a>> {
+    let (Some(PublicKey::Ec(key)), SignData::Digest(digest)) =
+        (public(request.key()), request.data())
+    else {
+        return None;
+    };
+    Some((key, digest.as_bytes(), request.signature()))
+}
+
+fn rsa_claim<'a>(request: &'a VerifyRequest<'_>) -> Option<rsa::Claim<'a>> {
+    let (Some(PublicKey::Rsa(key)), SignData::Digest(digest)) =
+        (public(request.key()), request.data())
+    else {
+        return None;
+    };
+    Some(rsa::Claim {
+        key,
+        scheme: request.alg().row().scheme,
+        digest: digest.as_digest(),
+        signature: request.signature(),
+    })
+}
+
+fn verdict(good: bool) -> Result<(), Error> {
     if good {
         return Ok(());
     }
@@ -90,8 +139,8 @@ pub fn wrap_key<R: TryCryptoRng + ?Sized>(
 /// A generator for one operation, seeded by the given one.
 ///
 /// The given generator is asked once, before anything is computed. What follows cannot
-/// fail, and a generator that breaks half-way cannot keep a rejection loop (a blinding
-/// value, the non-zero padding bytes of PKCS #1) turning for ever.
+/// fail, and a generator that breaks half-way cannot keep a rejection loop (the non-zero
+/// padding bytes of PKCS #1, the primes of a new key) turning for ever.
 pub(crate) fn seeded<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<ChaCha20Rng, Error> {
     let mut seed = Zeroizing::new([0; 32]);
     rng.try_fill_bytes(seed.as_mut_slice())

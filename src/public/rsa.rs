@@ -1,38 +1,64 @@
 //! RSA with the public key (RFC 8017 sections 7 and 8).
 
-use rand_core::TryCryptoRng;
-use rsa::traits::{PaddingScheme, SignatureScheme};
-use rsa::{Oaep, Pkcs1v15Encrypt, Pkcs1v15Sign, Pss};
-use sha1::Sha1;
-use sha2::{Sha256, Sha384, Sha512};
+use rand_core::{Rng, TryCryptoRng};
+use zeroize::Zeroizing;
 
+use super::padding::{oaep, pkcs1, pss};
 use super::seeded;
-use crate::alg::Hash;
+use crate::alg::{Digest, Hash, SignScheme};
+use crate::engine::rsa::raise_public_batch;
 use crate::error::{Error, ErrorKind};
 use crate::jwk::RsaPublic;
+use crate::secret::SecretBytes;
 
-/// RSASSA-PKCS1-v1_5 (section 8.2.2). The expected block is built and compared whole,
-/// never parsed: parsers accept garbage behind the digest (Bleichenbacher 2006).
-pub(super) fn verify_pkcs1(key: &RsaPublic, hash: Hash, digest: &[u8], signature: &[u8]) -> bool {
-    let scheme = match hash {
-        Hash::Sha1 => return false,
-        Hash::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
-        Hash::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
-        Hash::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
-    };
-    scheme.verify(key.key(), digest, signature).is_ok()
+/// A signature, and what it is said to be one of.
+#[derive(Clone, Copy)]
+pub(super) struct Claim<'a> {
+    pub(super) key: &'a RsaPublic,
+    pub(super) scheme: SignScheme,
+    pub(super) digest: Digest<'a>,
+    pub(super) signature: &'a [u8],
 }
 
-/// RSASSA-PSS (section 8.1.2) with MGF1 of the same hash and a salt exactly as long as
-/// the digest (RFC 7518 section 3.5): `Pss::new` demands that length when verifying.
-pub(super) fn verify_pss(key: &RsaPublic, hash: Hash, digest: &[u8], signature: &[u8]) -> bool {
-    let key = key.key();
-    match hash {
-        Hash::Sha1 => false,
-        Hash::Sha256 => Pss::<Sha256>::new().verify(key, digest, signature).is_ok(),
-        Hash::Sha384 => Pss::<Sha384>::new().verify(key, digest, signature).is_ok(),
-        Hash::Sha512 => Pss::<Sha512>::new().verify(key, digest, signature).is_ok(),
+impl Claim<'_> {
+    /// Whether it is one.
+    pub(super) fn holds(self) -> bool {
+        let mut block = self.signature.to_vec();
+        self.key.key().raise(&mut block) && self.is_encoded_in(&block)
     }
+
+    /// RSASSA-PKCS1-v1_5 (section 8.2.2): the expected block is built and compared whole,
+    /// never parsed; parsers accept garbage behind the digest (Bleichenbacher 2006).
+    ///
+    /// RSASSA-PSS (section 8.1.2): with MGF1 of the same hash and a salt exactly as long as
+    /// the digest (RFC 7518 section 3.5).
+    fn is_encoded_in(self, block: &[u8]) -> bool {
+        match (self.scheme, self.digest.hash()) {
+            (_, Hash::Sha1) => false,
+            (SignScheme::Pkcs1v15, _) => {
+                pkcs1::sign_encode(self.digest, block.len()).is_ok_and(|good| good == block)
+            }
+            (SignScheme::Pss, _) => pss::verify_vartime(self.digest, self.key.bits(), block),
+            _ => false,
+        }
+    }
+}
+
+/// Whether each of them is one, many at a time.
+pub(super) fn hold(claims: &[Claim<'_>]) -> Vec<bool> {
+    let mut blocks: Vec<_> = claims
+        .iter()
+        .map(|claim| claim.signature.to_vec())
+        .collect();
+    let pairs = claims.iter().zip(&mut blocks);
+    let mut pairs: Vec<_> = pairs
+        .map(|(claim, block)| (claim.key.key(), block.as_mut_slice()))
+        .collect();
+    let raised = raise_public_batch(&mut pairs);
+    let holds = |((claim, block), raised): ((&Claim<'_>, &Vec<u8>), bool)| {
+        raised && claim.is_encoded_in(block)
+    };
+    claims.iter().zip(&blocks).zip(raised).map(holds).collect()
 }
 
 /// RSAES-OAEP with an empty label (section 7.1.1).
@@ -42,15 +68,10 @@ pub(super) fn encrypt_oaep<R: TryCryptoRng + ?Sized>(
     plaintext: &[u8],
     rng: &mut R,
 ) -> Result<Vec<u8>, Error> {
-    let rng = &mut seeded(rng)?;
-    let key = key.key();
-    match hash {
-        Hash::Sha1 => Oaep::<Sha1>::new().encrypt(rng, key, plaintext),
-        Hash::Sha256 => Oaep::<Sha256>::new().encrypt(rng, key, plaintext),
-        Hash::Sha384 => Oaep::<Sha384>::new().encrypt(rng, key, plaintext),
-        Hash::Sha512 => Oaep::<Sha512>::new().encrypt(rng, key, plaintext),
-    }
-    .map_err(refused)
+    let mut seed = Zeroizing::new([0; 64]);
+    let seed = seed.get_mut(..hash.len()).ok_or_else(fault)?;
+    seeded(rng)?.fill_bytes(seed);
+    encrypt(key, oaep::encode(plaintext, hash, key.byte_len(), seed))
 }
 
 /// RSAES-PKCS1-v1_5 (section 7.2.1).
@@ -60,13 +81,19 @@ pub(super) fn encrypt_pkcs1<R: TryCryptoRng + ?Sized>(
     rng: &mut R,
 ) -> Result<Vec<u8>, Error> {
     let rng = &mut seeded(rng)?;
-    Pkcs1v15Encrypt
-        .encrypt(rng, key.key(), plaintext)
-        .map_err(refused)
+    encrypt(key, pkcs1::encrypt_encode(plaintext, key.byte_len(), rng))
 }
 
 /// Lengths and key were checked before, and the generator cannot fail any more: what is
 /// left is a computation that went wrong.
-fn refused(_: rsa::Error) -> Error {
+fn encrypt(key: &RsaPublic, block: Result<SecretBytes, Error>) -> Result<Vec<u8>, Error> {
+    let mut block = block.map_err(|_| fault())?;
+    if !key.key().raise(block.expose_mut()) {
+        return Err(fault());
+    }
+    Ok(block.expose().to_vec())
+}
+
+fn fault() -> Error {
     ErrorKind::FaultDetected.into()
 }

@@ -1,19 +1,22 @@
 //! AES keys: GCM here, CBC in [`cbc`](super::cbc), key wrap in [`key_wrap`](super::key_wrap).
 //!
-//! The key schedule and GCM's hash key are computed once, when a key is opened. The
-//! three key lengths are three types; [`AesKey`] forgets which.
+//! The key schedule and GCM's hash key are computed once, when a key is opened. Where the
+//! processor has AES instructions a key is one of [`engine::aes`](crate::engine), elsewhere
+//! one of the RustCrypto crates, with a type for each length; [`AesKey`] forgets which.
 
 use aes::cipher::consts::{U12, U16};
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser};
 use aes::{Aes128, Aes192, Aes256};
 use aes_gcm::aead::AeadInOut;
-use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{AesGcm, KeyInit};
-use zeroize::ZeroizeOnDrop;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{cbc, key_wrap};
+use super::cbc;
+#[cfg(target_arch = "x86_64")]
+use crate::engine;
 use crate::error::{Error, ErrorKind};
 use crate::fit::{GCM_IV_LEN, GCM_TAG_LEN, Sealed};
+use crate::public::key_wrap;
 use crate::secret::SecretBytes;
 
 /// The AES block, in bytes.
@@ -25,6 +28,15 @@ pub(super) struct AesKey(Box<dyn Modes>);
 impl AesKey {
     /// `None` unless there are 16, 24 or 32 bytes.
     pub(super) fn new(k: &[u8]) -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(key) = engine::aes::Key::new(k) {
+            return Some(AesKey(key));
+        }
+        AesKey::portable(k)
+    }
+
+    /// As [`new`](Self::new), whatever the processor has.
+    fn portable(k: &[u8]) -> Option<Self> {
         let modes: Box<dyn Modes> = match k.len() {
             16 => Box::new(Keyed::<Aes128>::new(k)?),
             24 => Box::new(Keyed::<Aes192>::new(k)?),
@@ -34,31 +46,48 @@ impl AesKey {
         Some(AesKey(modes))
     }
 
+    /// As [`new`](Self::new), once for each path that this processor has; the portable one
+    /// is the last.
+    pub(super) fn on_every_path(k: &[u8]) -> Vec<Self> {
+        let mut keys = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        for width in engine::aes::Width::ALL {
+            let key = engine::aes::Key::with_width(k, width);
+            keys.extend(key.map(|key| AesKey(key)));
+        }
+        keys.extend(AesKey::portable(k));
+        keys
+    }
+
     /// GCM (SP 800-38D section 7.1). The IV comes from the backend's generator and is
     /// never the caller's to choose: one repeated IV gives the authentication key away.
+    ///
+    /// The plaintext becomes the ciphertext in the place where that is returned. A copy is
+    /// quicker to get than zeros: the allocator keeps no short blocks of zeros at hand.
     pub(super) fn gcm_encrypt(
         &self,
         iv: [u8; GCM_IV_LEN],
         aad: &[u8],
         plaintext: &[u8],
     ) -> Result<(Vec<u8>, Sealed), Error> {
-        let mut out = vec![0; plaintext.len()];
-        let buffer = InOutBuf::new(plaintext, &mut out).map_err(|_| fault())?;
-        let tag = self.0.gcm_seal(&iv, aad, buffer).ok_or_else(fault)?;
-        Ok((out, Sealed { iv, tag }))
+        let mut out = plaintext.to_vec();
+        let sealed = self.gcm_encrypt_in_place(iv, aad, &mut out);
+        if sealed.is_err() {
+            out.zeroize();
+        }
+        Ok((out, sealed?))
     }
 
-    /// GCM (SP 800-38D section 7.2): the tag is compared, in constant time, before a
-    /// byte is decrypted, so a failure leaves no plaintext anywhere (CVE-2023-42811).
+    /// GCM (SP 800-38D section 7.2): the tag is compared, in constant time, before a byte
+    /// of plaintext can be seen, and a failure leaves none anywhere (CVE-2023-42811).
     pub(super) fn gcm_decrypt(
         &self,
         sealed: &Sealed,
         aad: &[u8],
         ciphertext: &[u8],
     ) -> Result<SecretBytes, Error> {
-        let mut out = SecretBytes::zeroed(ciphertext.len());
-        let buffer = InOutBuf::new(ciphertext, out.expose_mut()).map_err(|_| fault())?;
-        self.0.gcm_open(sealed, aad, buffer).ok_or_else(failed)?;
+        let mut out = SecretBytes::copy_of(ciphertext);
+        self.gcm_decrypt_in_place(sealed, aad, out.expose_mut())?;
         Ok(out)
     }
 
@@ -69,7 +98,7 @@ impl AesKey {
         aad: &[u8],
         buffer: &mut [u8],
     ) -> Result<Sealed, Error> {
-        let tag = self.0.gcm_seal(&iv, aad, buffer.into()).ok_or_else(fault)?;
+        let tag = self.0.gcm_seal(&iv, aad, buffer).ok_or_else(fault)?;
         Ok(Sealed { iv, tag })
     }
 
@@ -81,9 +110,7 @@ impl AesKey {
         aad: &[u8],
         buffer: &mut [u8],
     ) -> Result<(), Error> {
-        self.0
-            .gcm_open(sealed, aad, buffer.into())
-            .ok_or_else(failed)
+        self.0.gcm_open(sealed, aad, buffer).ok_or_else(failed)
     }
 
     /// The other modes.
@@ -92,23 +119,23 @@ impl AesKey {
     }
 }
 
-/// The raw modes, for a key of any length.
+/// The raw modes, for a key of any length, in place.
 pub(super) trait Modes: Send + Sync {
-    /// `None` if the lengths are beyond GCM's (64 GiB; requests end at 1 GiB). The
+    /// The tag. `None` if the lengths are beyond GCM's (64 GiB; requests end at 1 GiB); the
     /// buffer is then unchanged.
     fn gcm_seal(
         &self,
         iv: &[u8; GCM_IV_LEN],
         aad: &[u8],
-        buffer: InOutBuf<'_, '_, u8>,
+        buffer: &mut [u8],
     ) -> Option<[u8; GCM_TAG_LEN]>;
     /// `None` if the tag is another. The buffer is then unchanged.
-    fn gcm_open(&self, sealed: &Sealed, aad: &[u8], buffer: InOutBuf<'_, '_, u8>) -> Option<()>;
-    /// Whole blocks, in place.
+    fn gcm_open(&self, sealed: &Sealed, aad: &[u8], buffer: &mut [u8]) -> Option<()>;
+    /// Whole blocks.
     fn cbc_encrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]);
-    /// Whole blocks, in place.
+    /// Whole blocks.
     fn cbc_decrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]);
-    /// `W` of SP 800-38F: `first` and whole semiblocks, in place.
+    /// `W` of SP 800-38F: `first` and whole semiblocks.
     fn wrap(&self, first: u64, rest: &mut [u8]) -> u64;
     /// The inverse of [`wrap`](Modes::wrap).
     fn unwrap(&self, first: u64, rest: &mut [u8]) -> u64;
@@ -142,15 +169,18 @@ where
         &self,
         iv: &[u8; GCM_IV_LEN],
         aad: &[u8],
-        buffer: InOutBuf<'_, '_, u8>,
+        buffer: &mut [u8],
     ) -> Option<[u8; GCM_TAG_LEN]> {
-        let tag = self.gcm.encrypt_inout_detached(iv.into(), aad, buffer);
-        tag.ok().map(Into::into)
+        let sealed = self
+            .gcm
+            .encrypt_inout_detached(iv.into(), aad, buffer.into());
+        sealed.ok().map(Into::into)
     }
 
-    fn gcm_open(&self, sealed: &Sealed, aad: &[u8], buffer: InOutBuf<'_, '_, u8>) -> Option<()> {
+    fn gcm_open(&self, sealed: &Sealed, aad: &[u8], buffer: &mut [u8]) -> Option<()> {
         let (iv, tag) = ((&sealed.iv).into(), (&sealed.tag).into());
-        self.gcm.decrypt_inout_detached(iv, aad, buffer, tag).ok()
+        let opened = self.gcm.decrypt_inout_detached(iv, aad, buffer.into(), tag);
+        opened.ok()
     }
 
     fn cbc_encrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
@@ -167,6 +197,39 @@ where
 
     fn unwrap(&self, first: u64, rest: &mut [u8]) -> u64 {
         key_wrap::w_inverse(&self.cipher, first, rest)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Modes for engine::aes::Key {
+    fn gcm_seal(
+        &self,
+        iv: &[u8; GCM_IV_LEN],
+        aad: &[u8],
+        buffer: &mut [u8],
+    ) -> Option<[u8; GCM_TAG_LEN]> {
+        Some(self.gcm_seal(iv, aad, buffer))
+    }
+
+    fn gcm_open(&self, sealed: &Sealed, aad: &[u8], buffer: &mut [u8]) -> Option<()> {
+        self.gcm_open(&sealed.iv, aad, buffer, &sealed.tag)
+            .then_some(())
+    }
+
+    fn cbc_encrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
+        self.cbc_encrypt(iv, buffer);
+    }
+
+    fn cbc_decrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
+        self.cbc_decrypt(iv, buffer);
+    }
+
+    fn wrap(&self, first: u64, rest: &mut [u8]) -> u64 {
+        self.wrap(first, rest)
+    }
+
+    fn unwrap(&self, first: u64, rest: &mut [u8]) -> u64 {
+        self.unwrap(first, rest)
     }
 }
 

@@ -5,11 +5,11 @@ use rand_core::TryCryptoRng;
 use super::Software;
 use super::cache::Cache;
 use super::capabilities;
-use super::random::Randomness;
-use super::sealing::{SealingKey, SealingKeys};
+use super::sealing::SealingKeys;
 use super::self_test;
 use crate::error::{Error, ErrorKind};
 use crate::handle::ProviderId;
+use crate::seal::{Randomness, SealingKey};
 
 /// Room for some sixteen thousand RSA-2048 keys.
 const CACHE_BYTES: usize = 64 << 20;

@@ -1,6 +1,9 @@
 //! Opened keys, kept by id, so that a key is unsealed and precomputed once and not per
 //! operation.
 //!
+//! A handle remembers the key that was opened from it, so most uses take neither a lock
+//! nor a look at the map. The cache alone keeps keys: what it lets go is forgotten.
+//!
 //! An id is a name and no proof: a hit counts only if the handle presented is the one
 //! that was opened, to the last byte. Otherwise someone who knows an id could use the
 //! key behind it with a blob he made up, or with a public half of his own.
@@ -12,7 +15,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::opened::Opened;
@@ -23,6 +27,9 @@ const OVERHEAD: usize = 256;
 
 pub(super) struct Cache {
     max_bytes: usize,
+    /// Different from that of every other cache, whose keys are not for this one's users:
+    /// another backend may lack the sealing key.
+    serial: u64,
     now: AtomicU64,
     inner: RwLock<Inner>,
 }
@@ -37,68 +44,79 @@ struct Inner {
 
 struct Entry {
     handle: KeyHandle,
-    key: Arc<Opened>,
+    key: Arc<Kept>,
     bytes: usize,
+}
+
+/// An opened key, as a cache and the handles that it was opened from share it.
+pub(super) struct Kept {
+    key: Opened,
+    serial: u64,
     used: AtomicU64,
+    /// Whether the cache has let go of it, and only operations that run still use it.
+    gone: AtomicBool,
 }
 
 impl Cache {
     pub(super) fn new(max_bytes: usize) -> Self {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
         Cache {
             max_bytes,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             now: AtomicU64::new(0),
             inner: RwLock::default(),
         }
     }
 
-    pub(super) fn get(&self, handle: &KeyHandle) -> Option<Arc<Opened>> {
-        let inner = self.read();
-        let entry = inner.entries.get(&handle.id())?;
-        let clones = are_clones(&entry.handle, handle);
-        if !clones && entry.handle != *handle {
-            return None;
-        }
+    pub(super) fn get(&self, handle: &KeyHandle) -> Option<Arc<Kept>> {
+        let key = match handle.recall::<Kept>() {
+            Some(key) if key.serial == self.serial && !key.gone.load(Ordering::Relaxed) => key,
+            _ => self.look_up(handle)?,
+        };
         let now = self.now.load(Ordering::Relaxed);
-        if entry.used.load(Ordering::Relaxed) != now {
-            entry.used.store(now, Ordering::Relaxed);
-        }
-        let key = Arc::clone(&entry.key);
-        // Nobody can present a clone of it any more: it is the one that an import gave
-        // out, say, and the caller's was read from a record. From now on this one is
-        // recognised without comparing every byte.
-        let replace = !clones && entry.handle.is_last();
-        drop(inner);
-        if replace {
-            self.replace_handle(handle);
+        if key.used.load(Ordering::Relaxed) != now {
+            key.used.store(now, Ordering::Relaxed);
         }
         Some(key)
     }
 
-    fn replace_handle(&self, handle: &KeyHandle) {
-        let mut inner = self.write();
-        if let Some(entry) = inner.entries.get_mut(&handle.id())
-            && entry.handle == *handle
-        {
-            entry.handle = handle.clone();
+    #[cold]
+    fn look_up(&self, handle: &KeyHandle) -> Option<Arc<Kept>> {
+        let inner = self.read();
+        let entry = inner.entries.get(&handle.id())?;
+        if !are_clones(&entry.handle, handle) && entry.handle != *handle {
+            return None;
         }
+        let key = Arc::clone(&entry.key);
+        drop(inner);
+        handle.remember(&key);
+        Some(key)
     }
 
     /// Keeps a key that has just been opened, in place of an older one of the same id.
-    pub(super) fn put(&self, handle: &KeyHandle, key: &Arc<Opened>) {
+    pub(super) fn put(&self, handle: &KeyHandle, key: Opened) -> Arc<Kept> {
         let bytes = OVERHEAD + handle.blob().len() + key.weight(handle.spec());
-        if bytes > self.max_bytes {
-            return;
+        let fits = bytes <= self.max_bytes;
+        let now = self.now.fetch_add(u64::from(fits), Ordering::Relaxed) + 1;
+        let key = Arc::new(Kept {
+            key,
+            serial: self.serial,
+            used: AtomicU64::new(now),
+            gone: AtomicBool::new(!fits),
+        });
+        if !fits {
+            return key;
         }
-        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
         let entry = Entry {
             handle: handle.clone(),
-            key: Arc::clone(key),
+            key: Arc::clone(&key),
             bytes,
-            used: AtomicU64::new(now),
         };
         let gone = self.write().put(entry, self.max_bytes);
         // The lock is free again: erasing keys is not done under it.
         drop(gone);
+        handle.remember(&key);
+        key
     }
 
     pub(super) fn evict(&self, id: ProviderKeyId) {
@@ -145,7 +163,7 @@ impl Inner {
         let mut by_age: Vec<_> = self
             .entries
             .iter()
-            .map(|(id, entry)| (entry.used.load(Ordering::Relaxed), *id))
+            .map(|(id, entry)| (entry.key.used.load(Ordering::Relaxed), *id))
             .collect();
         by_age.sort_unstable();
         for (_, id) in by_age {
@@ -159,6 +177,7 @@ impl Inner {
     fn remove(&mut self, id: ProviderKeyId) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
         self.bytes -= entry.bytes;
+        entry.key.gone.store(true, Ordering::Relaxed);
         Some(entry)
     }
 }
@@ -168,6 +187,14 @@ impl Inner {
 fn are_clones(cached: &KeyHandle, presented: &KeyHandle) -> bool {
     let (a, b) = (cached.blob(), presented.blob());
     std::ptr::eq(a, b) && !a.is_empty()
+}
+
+impl Deref for Kept {
+    type Target = Opened;
+
+    fn deref(&self) -> &Opened {
+        &self.key
+    }
 }
 
 impl fmt::Debug for Cache {
@@ -196,8 +223,8 @@ mod tests {
         KeyHandle::new(here, id, KeySpec::Hmac { bits: 256 }, None, blob.into()).unwrap()
     }
 
-    fn key() -> Arc<Opened> {
-        Arc::new(Opened::Hmac(Box::new(MacKey::new(&[1; 32]).unwrap())))
+    fn key() -> Opened {
+        Opened::Hmac(Box::new(MacKey::new(&[1; 32]).unwrap()))
     }
 
     fn one() -> usize {
@@ -207,7 +234,7 @@ mod tests {
     #[test]
     fn a_hit_needs_the_handle_that_was_opened() {
         let cache = Cache::new(1 << 20);
-        cache.put(&handle(1, b"blob"), &key());
+        cache.put(&handle(1, b"blob"), key());
         assert!(cache.get(&handle(1, b"blob")).is_some());
         assert!(cache.get(&handle(1, b"blub")).is_none());
         assert!(cache.get(&handle(1, b"")).is_none());
@@ -215,38 +242,40 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_that_is_left_alone_makes_room_for_its_equal() {
-        let cache = Cache::new(1 << 20);
+    fn a_handle_remembers_its_key_as_long_as_this_cache_keeps_it() {
+        let (cache, other) = (Cache::new(1 << 20), Cache::new(1 << 20));
         let first = handle(1, b"blob");
-        cache.put(&first, &key());
+        let key = cache.put(&first, key());
+        assert!(Arc::ptr_eq(&first.recall::<Kept>().unwrap(), &key));
         let second = handle(1, b"blob");
-        let keeps = |handle: &KeyHandle| {
-            let entries = &cache.read().entries;
-            entries
-                .values()
-                .any(|entry| are_clones(&entry.handle, handle))
-        };
+        assert!(second.recall::<Kept>().is_none());
         assert!(cache.get(&second).is_some());
-        assert!(
-            keeps(&first) && !keeps(&second),
-            "the first is still in use"
-        );
-        drop(first);
-        assert!(cache.get(&second).is_some());
-        assert!(keeps(&second));
-        assert!(cache.get(&handle(1, b"blub")).is_none());
+        assert!(Arc::ptr_eq(&second.recall::<Kept>().unwrap(), &key));
+        for handle in [&first, &first.clone(), &second] {
+            assert!(Arc::ptr_eq(&cache.get(handle).unwrap(), &key));
+            assert!(other.get(handle).is_none(), "the key of another cache");
+        }
+        cache.evict(first.id());
+        // Still in use, and not handed out any more.
+        assert!(first.recall::<Kept>().is_some());
+        assert!(cache.get(&first).is_none());
+        drop(key);
+        assert!(first.recall::<Kept>().is_none());
+        // The next one is found without being remembered.
+        cache.put(&first, self::key());
+        assert!(cache.get(&first).is_some());
     }
 
     #[test]
     fn the_bound_holds_and_the_oldest_go_first() {
         let cache = Cache::new(16 * one());
         for id in 0..16 {
-            cache.put(&handle(id, b"blob"), &key());
+            cache.put(&handle(id, b"blob"), key());
         }
         assert_eq!(cache.bytes(), 16 * one());
         assert!(cache.get(&handle(0, b"blob")).is_some());
         for id in 16..18 {
-            cache.put(&handle(id, b"blob"), &key());
+            cache.put(&handle(id, b"blob"), key());
             assert!(cache.bytes() <= 16 * one());
         }
         assert!(
@@ -260,8 +289,8 @@ mod tests {
     #[test]
     fn replacing_and_evicting_keep_count() {
         let cache = Cache::new(1 << 20);
-        cache.put(&handle(1, b"blob"), &key());
-        cache.put(&handle(1, b"blub"), &key());
+        cache.put(&handle(1, b"blob"), key());
+        cache.put(&handle(1, b"blub"), key());
         assert_eq!(cache.bytes(), one());
         assert!(cache.get(&handle(1, b"blob")).is_none());
         cache.evict(ProviderKeyId::from_bytes([1; 16]));
@@ -273,7 +302,7 @@ mod tests {
     fn no_room_keeps_nothing() {
         for max in [0, one() - 1] {
             let cache = Cache::new(max);
-            cache.put(&handle(1, b"blob"), &key());
+            cache.put(&handle(1, b"blob"), key());
             assert_eq!(cache.bytes(), 0);
         }
     }
@@ -281,8 +310,7 @@ mod tests {
     #[test]
     fn an_evicted_key_is_dropped() {
         let cache = Cache::new(1 << 20);
-        let key = key();
-        cache.put(&handle(1, b"blob"), &key);
+        let key = cache.put(&handle(1, b"blob"), key());
         let weak = Arc::downgrade(&key);
         drop(key);
         assert!(weak.upgrade().is_some());

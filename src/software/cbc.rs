@@ -6,11 +6,13 @@
 //! be done is done: one error, and a check whose time does not depend on where the
 //! padding is wrong. Use GCM.
 
+use std::hint::black_box;
+
 use aes::cipher::consts::U16;
 use aes::cipher::{
     Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit,
 };
-use subtle::{Choice, ConstantTimeEq, ConstantTimeLess};
+use zeroize::Zeroize;
 
 use super::aes::{BLOCK, Modes, failed};
 use crate::error::Error;
@@ -56,29 +58,46 @@ pub(super) fn decrypt_zero_filled(
     out
 }
 
-/// Without the padding.
+/// Without the padding. The last block is decrypted first: it tells how long the content is,
+/// which then is decrypted where it is returned; a content with a wrong padding too, for how long
+/// a decryption takes is seen by more than its caller.
 pub(super) fn decrypt_padded(
     key: &dyn Modes,
     iv: &[u8; BLOCK],
     ciphertext: &[u8],
 ) -> Result<SecretBytes, Error> {
-    let out = decrypt_zero_filled(key, iv, ciphertext);
-    let len = unpadded_len(out.expose()).ok_or_else(failed)?;
-    let content = out.expose().get(..len).ok_or_else(failed)?;
-    Ok(SecretBytes::copy_of(content))
+    let (front, last) = ciphertext.split_last_chunk().ok_or_else(failed)?;
+    let mut last: [u8; BLOCK] = *last;
+    key.cbc_decrypt(front.last_chunk().unwrap_or(iv), &mut last);
+    let end = unpadded(&last);
+    let is_good = end.is_some();
+    let mut content = SecretBytes::copy_of_both(front, end.unwrap_or_default());
+    last.zeroize();
+    let blocks = content.expose_mut().get_mut(..front.len());
+    key.cbc_decrypt(iv, blocks.unwrap_or_default());
+    match is_good {
+        true => Ok(content),
+        false => Err(failed()),
+    }
 }
 
-/// The length without a correct padding. Looks at the whole last block whatever it
-/// holds; only the verdict, and then the length, become public.
-fn unpadded_len(padded: &[u8]) -> Option<usize> {
-    let last = *padded.last()?;
-    let mut good = !last.ct_eq(&0) & last.ct_lt(&17);
-    for (at, byte) in (0u8..16).zip(padded.iter().rev()) {
-        let is_padding: Choice = at.ct_lt(&last);
-        good &= !is_padding | byte.ct_eq(&last);
+/// The last block without a correct padding. Looks at the whole block whatever it holds; only
+/// the verdict, and then the length, become public.
+fn unpadded(last: &[u8; BLOCK]) -> Option<&[u8]> {
+    let [.., pad] = *last;
+    let mut wrong = 0;
+    for (at, byte) in (0_u16..).zip(last.iter().rev()) {
+        // All ones where `at < pad`, and zeros elsewhere.
+        let [is_padding, _] = at.wrapping_sub(pad.into()).to_be_bytes();
+        wrong |= is_padding & (byte ^ pad);
     }
-    if bool::from(good) {
-        return padded.len().checked_sub(last.into());
+    // The same where `16 < pad`, and where `pad < 1`.
+    let [too_long, _] = 16_u16.wrapping_sub(pad.into()).to_be_bytes();
+    let [none, _] = u16::from(pad).wrapping_sub(1).to_be_bytes();
+    wrong |= too_long | none;
+    // Hidden from the compiler, which would ask for parts of it first.
+    if black_box(wrong) == 0 {
+        return last.get(..BLOCK.checked_sub(pad.into())?);
     }
     None
 }
@@ -120,16 +139,29 @@ mod tests {
 
     #[test]
     fn wrong_paddings_are_refused() {
-        let block = |tail: &[u8]| [&[9; 16][tail.len()..], tail].concat();
-        assert_eq!(unpadded_len(&block(&[1])), Some(15));
-        assert_eq!(unpadded_len(&block(&[2, 2])), Some(14));
+        let unpadded_len = |tail: &[u8]| {
+            let block = [&[9; 16][tail.len()..], tail].concat();
+            unpadded(&block.try_into().unwrap()).map(<[u8]>::len)
+        };
+        assert_eq!(unpadded_len(&[1]), Some(15));
+        assert_eq!(unpadded_len(&[2, 2]), Some(14));
         assert_eq!(unpadded_len(&[16; 16]), Some(0));
-        assert_eq!(unpadded_len(&[17; 32]), None);
-        assert_eq!(unpadded_len(&[255; 32]), None);
-        assert_eq!(unpadded_len(&block(&[0])), None);
-        assert_eq!(unpadded_len(&block(&[1, 2])), None);
-        assert_eq!(unpadded_len(&block(&[3, 2, 3, 3])), None);
-        assert_eq!(unpadded_len(&block(&[3, 3, 2, 3])), None);
+        assert_eq!(unpadded_len(&[17; 16]), None);
+        assert_eq!(unpadded_len(&[255; 16]), None);
+        assert_eq!(unpadded_len(&[0]), None);
+        assert_eq!(unpadded_len(&[1, 2]), None);
+        assert_eq!(unpadded_len(&[3, 2, 3, 3]), None);
+        assert_eq!(unpadded_len(&[3, 3, 2, 3]), None);
+        // Each byte of each padding.
+        for pad in 1..=16 {
+            let mut padding = vec![u8::try_from(pad).unwrap(); pad];
+            assert_eq!(unpadded_len(&padding), Some(16 - pad));
+            for at in 0..pad - 1 {
+                padding[at] ^= 0x80;
+                assert_eq!(unpadded_len(&padding), None, "{pad}, {at}");
+                padding[at] ^= 0x80;
+            }
+        }
     }
 
     #[test]

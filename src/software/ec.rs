@@ -1,10 +1,10 @@
 //! ECDSA keys (FIPS 186-5 section 6).
 //!
-//! Signatures are hedged: the nonce comes from RFC 6979 with fresh randomness mixed in
-//! (section 3.6 there). With a bad generator it is still a good deterministic nonce, so
+//! Signatures are hedged. With a bad generator a nonce is still a good deterministic one, so
 //! the key cannot leak as it did from consoles and wallets; with a good one the same
 //! digest gives different nonces, so a fault cannot be compared with a fault-free run
-//! (draft-irtf-cfrg-det-sigs-with-noise).
+//! (draft-irtf-cfrg-det-sigs-with-noise). The engine gets its from [`nonce`], the curve
+//! crates theirs from RFC 6979 with randomness mixed in (section 3.6 there).
 //!
 //! ES256K signatures leave with a low s, which every verifier accepts; verifying accepts
 //! both ([`crate::public`]).
@@ -12,50 +12,38 @@
 use rand_core::TryCryptoRng;
 use signature::SignatureEncoding;
 use signature::hazmat::{PrehashSigner, RandomizedPrehashSigner};
+use zeroize::Zeroizing;
 
-use super::random::Randomness;
+use super::nonce::{self, Nonce};
 use super::sealing::corrupt;
 use crate::alg::Curve;
+use crate::engine::ec::{self as engine, Curve as Kernel, Path, SignInput};
 use crate::error::{Error, ErrorKind};
-use crate::jwk::{EcPoint, EcPublic, EcSecret};
+use crate::jwk::{EcPublic, EcSecret};
+use crate::seal::Randomness;
 use crate::secret::SecretBytes;
 
-/// A private key in the form that computes. The curve crates erase it on drop.
+/// A private key in the form that computes. Its parts erase themselves on drop.
 pub(super) enum EcKey {
-    P256(Box<p256::ecdsa::SigningKey>),
-    P384(Box<p384::ecdsa::SigningKey>),
+    /// Of a curve of the engine: the scalar, big-endian.
+    Engine(Kernel, SecretBytes),
+    /// Which the curve crate computes.
     P521(Box<p521::ecdsa::SigningKey>),
-    P256K(Box<k256::ecdsa::SigningKey>),
 }
 
 impl EcKey {
     /// The key with this scalar, which belongs to this point.
     pub(super) fn open(public: &EcPublic, d: &[u8]) -> Result<Self, Error> {
-        let key = match public.curve() {
-            Curve::P256 => p256::ecdsa::SigningKey::from_slice(d)
-                .map(Box::new)
-                .map(EcKey::P256),
-            Curve::P384 => p384::ecdsa::SigningKey::from_slice(d)
-                .map(Box::new)
-                .map(EcKey::P384),
-            Curve::P521 => p521::ecdsa::SigningKey::from_slice(d)
-                .map(Box::new)
-                .map(EcKey::P521),
-            Curve::P256K => k256::ecdsa::SigningKey::from_slice(d)
-                .map(Box::new)
-                .map(EcKey::P256K),
-        };
-        let key = key.map_err(|_| corrupt())?;
-        let own = match &key {
-            EcKey::P256(key) => EcPoint::P256(*key.verifying_key()),
-            EcKey::P384(key) => EcPoint::P384(*key.verifying_key()),
-            EcKey::P521(key) => EcPoint::P521(*key.verifying_key()),
-            EcKey::P256K(key) => EcPoint::P256K(*key.verifying_key()),
-        };
-        if own != public.0 {
-            return Err(corrupt());
-        }
-        Ok(key)
+        let secret = EcSecret::for_public(public, d).map_err(|_| corrupt())?;
+        Ok(match public.curve() {
+            Curve::P256 => EcKey::Engine(Kernel::P256, secret.d),
+            Curve::P384 => EcKey::Engine(Kernel::P384, secret.d),
+            Curve::P256K => EcKey::Engine(Kernel::P256K, secret.d),
+            Curve::P521 => {
+                let key = p521::ecdsa::SigningKey::from_slice(d).map_err(|_| corrupt())?;
+                EcKey::P521(Box::new(key))
+            }
+        })
     }
 
     /// Signs a digest with a hedged nonce: `r || s`.
@@ -65,13 +53,84 @@ impl EcKey {
         rng: &mut R,
     ) -> Result<Vec<u8>, Error> {
         match self {
-            EcKey::P256(key) => hedged::<_, p256::ecdsa::Signature, R>(key.as_ref(), digest, rng),
-            EcKey::P384(key) => hedged::<_, p384::ecdsa::Signature, R>(key.as_ref(), digest, rng),
-            EcKey::P521(key) => hedged::<_, p521::ecdsa::Signature, R>(key.as_ref(), digest, rng),
-            EcKey::P256K(key) => hedged::<_, k256::ecdsa::Signature, R>(key.as_ref(), digest, rng),
+            EcKey::Engine(curve, d) => sign_alone(*curve, d, digest, rng),
+            EcKey::P521(key) => {
+                // It fails if the generator does and for no other reason.
+                let signature: Result<p521::ecdsa::Signature, _> =
+                    key.sign_prehash_with_rng(rng, digest);
+                let signature = signature.map_err(|_| Error::from(ErrorKind::Randomness))?;
+                Ok(signature.to_bytes().to_vec())
+            }
         }
     }
 }
+
+/// As [`in_lanes`], for one digest and without the lists.
+fn sign_alone<R: TryCryptoRng>(
+    curve: Kernel,
+    d: &SecretBytes,
+    digest: &[u8],
+    rng: &mut R,
+) -> Result<Vec<u8>, Error> {
+    for _ in 0..MOST_NONCES {
+        let mut fresh = Zeroizing::new([0; nonce::FRESH]);
+        rng.try_fill_bytes(&mut *fresh)
+            .map_err(|_| Error::from(ErrorKind::Randomness))?;
+        let mut nonce = Zeroizing::new([0; 64]);
+        nonce::hedged(&mut nonce, d.expose(), digest, &fresh);
+        if let Some(signature) = engine::sign_one(Path::best(), curve, &input(d, digest, &nonce)) {
+            return Ok(signature);
+        }
+    }
+    Err(ErrorKind::FaultDetected.into())
+}
+
+fn input<'a>(d: &'a SecretBytes, digest: &'a [u8], nonce: &'a Nonce) -> SignInput<'a> {
+    let d = d.expose();
+    SignInput { d, digest, nonce }
+}
+
+/// Signs many digests with the scalars of keys of a curve of the engine, each with a hedged
+/// nonce: `r || s`. Fails as a whole if the generator does.
+pub(super) fn in_lanes<R: TryCryptoRng>(
+    curve: Kernel,
+    items: &[(&SecretBytes, &[u8])],
+    rng: &mut R,
+) -> Result<Vec<Result<Vec<u8>, Error>>, Error> {
+    let mut results: Vec<Option<Vec<u8>>> = vec![None; items.len()];
+    let mut left: Vec<usize> = (0..items.len()).collect();
+    for _ in 0..MOST_NONCES {
+        let mut fresh = Zeroizing::new(vec![[0; nonce::FRESH]; left.len()]);
+        rng.try_fill_bytes(fresh.as_flattened_mut())
+            .map_err(|_| Error::from(ErrorKind::Randomness))?;
+        let items = left.iter().filter_map(|at| items.get(*at));
+        let mut nonces = Zeroizing::new(vec![[0; 64]; left.len()]);
+        for (nonce, ((d, digest), fresh)) in nonces.iter_mut().zip(items.clone().zip(&*fresh)) {
+            nonce::hedged(nonce, d.expose(), digest, fresh);
+        }
+        let inputs: Vec<SignInput<'_>> = items
+            .zip(&*nonces)
+            .map(|((d, digest), nonce)| input(d, digest, nonce))
+            .collect();
+        for (at, signature) in left
+            .iter()
+            .zip(engine::sign_all(Path::best(), curve, &inputs))
+        {
+            if let Some(result) = results.get_mut(*at) {
+                *result = signature;
+            }
+        }
+        left.retain(|at| matches!(results.get(*at), Some(None)));
+        if left.is_empty() {
+            break;
+        }
+    }
+    let signed = |signature: Option<Vec<u8>>| signature.ok_or(ErrorKind::FaultDetected.into());
+    Ok(results.into_iter().map(signed).collect())
+}
+
+/// A nonce gives no signature once in 2^255: to see that twice is to see a fault.
+const MOST_NONCES: usize = 2;
 
 /// Signs with the nonce of RFC 6979 alone: what its test vectors check. Not for use: one
 /// faulty signature beside a good one of the same digest gives the key away.
@@ -80,32 +139,68 @@ pub(crate) fn sign_deterministic(
     d: &[u8],
     digest: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    match &EcKey::open(public, d)? {
-        EcKey::P256(key) => plain::<_, p256::ecdsa::Signature>(key.as_ref(), digest),
-        EcKey::P384(key) => plain::<_, p384::ecdsa::Signature>(key.as_ref(), digest),
-        EcKey::P521(key) => plain::<_, p521::ecdsa::Signature>(key.as_ref(), digest),
-        EcKey::P256K(key) => plain::<_, k256::ecdsa::Signature>(key.as_ref(), digest),
+    match EcKey::open(public, d)? {
+        EcKey::Engine(curve, d) => deterministic(Path::best(), curve, &d, digest, 1)?
+            .pop()
+            .ok_or(ErrorKind::FaultDetected.into()),
+        EcKey::P521(_) => deterministic_by_crate(public.curve(), d, digest),
     }
 }
 
-/// The signer fails if the generator does and for no other reason.
-fn hedged<K, S, R>(key: &K, digest: &[u8], rng: &mut R) -> Result<Vec<u8>, Error>
-where
-    K: RandomizedPrehashSigner<S>,
-    S: SignatureEncoding,
-    R: TryCryptoRng,
-{
-    let signature = key.sign_prehash_with_rng(rng, digest);
-    let signature = signature.map_err(|_| Error::from(ErrorKind::Randomness))?;
-    Ok(signature.to_bytes().as_ref().to_vec())
+/// For tests: the same signature by each path of the engine, alone and beside others, and by
+/// the curve crate.
+pub(crate) fn sign_every_way(
+    public: &EcPublic,
+    d: &[u8],
+    digest: &[u8],
+) -> Result<Vec<Vec<u8>>, Error> {
+    let mut signatures = vec![deterministic_by_crate(public.curve(), d, digest)?];
+    if let EcKey::Engine(curve, d) = EcKey::open(public, d)? {
+        for path in Path::all() {
+            for count in [1, 5] {
+                signatures.append(&mut deterministic(*path, curve, &d, digest, count)?);
+            }
+        }
+    }
+    Ok(signatures)
 }
 
-fn plain<K, S>(key: &K, digest: &[u8]) -> Result<Vec<u8>, Error>
-where
-    K: PrehashSigner<S>,
-    S: SignatureEncoding,
-{
-    let signature = key.sign_prehash(digest);
+/// `count` times the same signature.
+fn deterministic(
+    path: Path,
+    curve: Kernel,
+    d: &SecretBytes,
+    digest: &[u8],
+    count: usize,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let nonce = nonce::deterministic(curve, d.expose(), digest);
+    let signatures = engine::sign_all(path, curve, &vec![input(d, digest, &nonce); count]);
+    let signatures: Option<Vec<_>> = signatures.into_iter().collect();
+    signatures.ok_or(ErrorKind::FaultDetected.into())
+}
+
+fn deterministic_by_crate(curve: Curve, d: &[u8], digest: &[u8]) -> Result<Vec<u8>, Error> {
+    match curve {
+        Curve::P256 => {
+            plain::<p256::ecdsa::Signature, _>(p256::ecdsa::SigningKey::from_slice(d), digest)
+        }
+        Curve::P384 => {
+            plain::<p384::ecdsa::Signature, _>(p384::ecdsa::SigningKey::from_slice(d), digest)
+        }
+        Curve::P521 => {
+            plain::<p521::ecdsa::Signature, _>(p521::ecdsa::SigningKey::from_slice(d), digest)
+        }
+        Curve::P256K => {
+            plain::<k256::ecdsa::Signature, _>(k256::ecdsa::SigningKey::from_slice(d), digest)
+        }
+    }
+}
+
+fn plain<S: SignatureEncoding, K: PrehashSigner<S>>(
+    key: Result<K, signature::Error>,
+    digest: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let signature = key.and_then(|key| key.sign_prehash(digest));
     let signature = signature.map_err(|_| Error::from(ErrorKind::FaultDetected))?;
     Ok(signature.to_bytes().as_ref().to_vec())
 }

@@ -1,46 +1,41 @@
 //! AES key wrap, KW (RFC 3394) and KWP with padding (RFC 5649); SP 800-38F.
 //!
-//! Written here, on top of the block cipher, because the crate that offers it scans KWP's
+//! Written here, on top of [`key_wrap`](crate::public::key_wrap), because the crate that offers it scans KWP's
 //! padding with an early exit on secret bytes and accepts wrapped keys of no length at
 //! all. Which lengths are accepted is the requests' to say
 //! ([`WrapRequest`](crate::fit::WrapRequest)); what comes out of an unwrapping is
 //! judged here, as a whole and in constant time.
 
-use aes::cipher::consts::U16;
-use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeLess};
 
 use super::aes::{Modes, failed};
 use crate::error::Error;
+use crate::public::key_wrap::{KWP_IV, SEMIBLOCK, padded};
 use crate::secret::SecretBytes;
-
-/// RFC 3394 works on halves of a block, in bytes.
-const SEMIBLOCK: usize = 8;
 
 /// The initial value of KW (RFC 3394 section 2.2.3.1).
 const IV: u64 = 0xA6A6_A6A6_A6A6_A6A6;
 
-/// The upper half of KWP's; the lower is the length (RFC 5649 section 3).
-const KWP_IV: u64 = 0xA659_59A6;
-
 /// KW. The material is at least two semiblocks, and whole ones.
 pub(super) fn wrap_kw(key: &dyn Modes, material: &[u8]) -> Vec<u8> {
-    finish(key, IV, SecretBytes::copy_of(material))
+    finish(key, IV, material)
 }
 
 /// KWP. The material has at least one byte.
 pub(super) fn wrap_kwp(key: &dyn Modes, material: &[u8]) -> Vec<u8> {
-    let mut padded = SecretBytes::zeroed(material.len().next_multiple_of(SEMIBLOCK));
-    let pairs = padded.expose_mut().iter_mut().zip(material);
-    pairs.for_each(|(to, from)| *to = *from);
-    // Requests end at 64 KiB; a length of 4 GiB would wrap as one that never unwraps.
-    let len = u64::try_from(material.len()).unwrap_or(u64::MAX);
-    finish(key, (KWP_IV << 32) | (len & 0xFFFF_FFFF), padded)
+    let (first, padded) = padded(material);
+    finish(key, first, padded.expose())
 }
 
-fn finish(key: &dyn Modes, first: u64, mut rest: SecretBytes) -> Vec<u8> {
-    let first = key.wrap(first, rest.expose_mut());
-    [first.to_be_bytes().as_slice(), rest.expose()].concat()
+/// The material becomes what is wrapped in the place where it is returned.
+fn finish(key: &dyn Modes, first: u64, material: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(SEMIBLOCK + material.len());
+    out.extend_from_slice(&[0; SEMIBLOCK]);
+    out.extend_from_slice(material);
+    if let Some((head, rest)) = out.split_first_chunk_mut() {
+        *head = key.wrap(first, rest).to_be_bytes();
+    }
+    out
 }
 
 /// KW: whole semiblocks, three or more of them.
@@ -88,78 +83,6 @@ fn kwp_len(first: u64, padded: &[u8]) -> Option<usize> {
         return usize::try_from(len).ok();
     }
     None
-}
-
-/// `W` of SP 800-38F section 6.1 and its forerunner in RFC 3394 section 2.2.1, by index:
-/// six passes over the semiblocks. With a single semiblock it is one block encryption
-/// (RFC 5649 section 4.1, step 2).
-pub(super) fn w<C>(cipher: &C, first: u64, rest: &mut [u8]) -> u64
-where
-    C: BlockCipherEncrypt<BlockSize = U16>,
-{
-    let (semiblocks, _) = rest.as_chunks_mut::<SEMIBLOCK>();
-    if let [only] = semiblocks {
-        return encrypt(cipher, first, only);
-    }
-    let (mut first, mut step) = (first, 0u64);
-    for _ in 0..6 {
-        for semiblock in semiblocks.iter_mut() {
-            step += 1;
-            first = encrypt(cipher, first, semiblock) ^ step;
-        }
-    }
-    first
-}
-
-/// The inverse of [`w`] (RFC 3394 section 2.2.2; RFC 5649 section 4.2, step 1).
-pub(super) fn w_inverse<C>(cipher: &C, first: u64, rest: &mut [u8]) -> u64
-where
-    C: BlockCipherDecrypt<BlockSize = U16>,
-{
-    let (semiblocks, _) = rest.as_chunks_mut::<SEMIBLOCK>();
-    if let [only] = semiblocks {
-        return decrypt(cipher, first, only);
-    }
-    let steps = u64::try_from(semiblocks.len()).unwrap_or_default() * 6;
-    let (mut first, mut step) = (first, steps);
-    for _ in 0..6 {
-        for semiblock in semiblocks.iter_mut().rev() {
-            first = decrypt(cipher, first ^ step, semiblock);
-            step -= 1;
-        }
-    }
-    first
-}
-
-fn encrypt<C>(cipher: &C, first: u64, semiblock: &mut [u8; SEMIBLOCK]) -> u64
-where
-    C: BlockCipherEncrypt<BlockSize = U16>,
-{
-    let mut block = join(first, *semiblock).into();
-    cipher.encrypt_block(&mut block);
-    part(block.into(), semiblock)
-}
-
-fn decrypt<C>(cipher: &C, first: u64, semiblock: &mut [u8; SEMIBLOCK]) -> u64
-where
-    C: BlockCipherDecrypt<BlockSize = U16>,
-{
-    let mut block = join(first, *semiblock).into();
-    cipher.decrypt_block(&mut block);
-    part(block.into(), semiblock)
-}
-
-fn join(first: u64, semiblock: [u8; SEMIBLOCK]) -> [u8; 16] {
-    let low = u64::from_be_bytes(semiblock);
-    ((u128::from(first) << 64) | u128::from(low)).to_be_bytes()
-}
-
-/// Puts the lower half into the semiblock and returns the upper.
-fn part(block: [u8; 16], semiblock: &mut [u8; SEMIBLOCK]) -> u64 {
-    let block = u128::from_be_bytes(block);
-    let half = |value: u128| u64::try_from(value & u128::from(u64::MAX)).unwrap_or_default();
-    *semiblock = half(block).to_be_bytes();
-    half(block >> 64)
 }
 
 #[cfg(test)]

@@ -6,44 +6,74 @@
 //! 01 || k                AES and HMAC
 //! ```
 //!
-//! Big-endian. The first byte is the version; all widths follow from the kind of key,
+//! Big-endian. The first byte is the version: 01, or 02 for a key that may leave in wrapped
+//! form. That stands here because nobody can change it here: a record that says so would
+//! be believed. All widths follow from the kind of key,
 //! which stands in the associated data, so nothing is left to be parsed. What can be
 //! computed from the other numbers (`dp`, `dq`, `qi`, the public half) is not stored,
 //! and so cannot contradict them: a key with one wrong CRT number gives itself away with
 //! its first signature (Boneh, DeMillo, Lipton 1997).
 
 use super::sealing::corrupt;
+use crate::alg::KeySpec;
 use crate::error::Error;
-use crate::jwk::SecretKey;
+use crate::jwk::{Jwk, PublicKey, SecretJwk, SecretKey};
 use crate::secret::SecretBytes;
 
-const VERSION: u8 = 1;
+const STAYS: u8 = 1;
+const EXPORTABLE: u8 = 2;
 
 /// The payload of a private key.
-pub(super) fn encode(secret: &SecretKey) -> SecretBytes {
+pub(super) fn encode(secret: &SecretKey, exportable: bool) -> SecretBytes {
+    let version = if exportable { EXPORTABLE } else { STAYS };
     match secret {
-        SecretKey::Rsa(key) => concat(&[&key.d, &key.p, &key.q]),
-        SecretKey::Ec(key) => concat(&[&key.d]),
-        SecretKey::Oct(key) => concat(&[&key.k]),
+        SecretKey::Rsa(key) => concat(version, &[&key.d, &key.p, &key.q]),
+        SecretKey::Ec(key) => concat(version, &[&key.d]),
+        SecretKey::Oct(key) => concat(version, &[&key.k]),
     }
 }
 
 /// The numbers of a payload, without the version.
 pub(super) fn numbers(payload: &SecretBytes) -> Result<&[u8], Error> {
-    payload
-        .expose()
-        .strip_prefix(&[VERSION])
-        .ok_or_else(corrupt)
+    match payload.expose().split_first() {
+        Some((&(STAYS | EXPORTABLE), numbers)) => Ok(numbers),
+        _ => Err(corrupt()),
+    }
+}
+
+/// Whether the key may leave in wrapped form.
+pub(super) fn is_exportable(payload: &SecretBytes) -> bool {
+    payload.expose().first() == Some(&EXPORTABLE)
+}
+
+/// The private key of a payload, complete as for import.
+pub(super) fn decode(
+    spec: KeySpec,
+    public: Option<&Jwk>,
+    payload: &SecretBytes,
+) -> Result<SecretJwk, Error> {
+    let numbers = numbers(payload)?;
+    let read = match (spec, public.map(Jwk::key)) {
+        (KeySpec::Rsa { .. }, Some(PublicKey::Rsa(public))) => {
+            let (n, e) = (public.n(), public.e());
+            let d = numbers.get(..n.len()).ok_or_else(corrupt)?;
+            SecretJwk::from_rsa_components(&n, &e, d, None)
+        }
+        (KeySpec::Ec(curve), Some(_)) => SecretJwk::from_ec_scalar(curve, numbers),
+        (KeySpec::Aes { .. } | KeySpec::Hmac { .. }, None) => SecretJwk::from_oct(numbers),
+        _ => return Err(corrupt()),
+    };
+    read.map_err(|_| corrupt())
 }
 
 /// In one buffer of the right size: one that grew would leave copies behind.
-fn concat(numbers: &[&SecretBytes]) -> SecretBytes {
+fn concat(version: u8, numbers: &[&SecretBytes]) -> SecretBytes {
     let len = numbers.iter().map(|number| number.len()).sum::<usize>();
     let mut out = SecretBytes::zeroed(1 + len);
     let bytes = numbers.iter().flat_map(|number| number.expose());
     out.expose_mut()
         .iter_mut()
-        .zip(std::iter::once(&VERSION).chain(bytes))
+        .zip(std::iter::once(&version).chain(bytes))
         .for_each(|(to, from)| *to = *from);
     out
 }
@@ -56,10 +86,13 @@ mod tests {
     #[test]
     fn version_and_number() {
         let secret = SecretKey::Oct(OctSecret::from_bytes(&[7; 16]).unwrap());
-        let payload = encode(&secret);
-        assert_eq!(payload.len(), 17);
-        assert_eq!(numbers(&payload).unwrap(), [7; 16]);
-        for other in [&[][..], &[2, 7, 7]] {
+        for exportable in [false, true] {
+            let payload = encode(&secret, exportable);
+            assert_eq!(payload.len(), 17);
+            assert_eq!(numbers(&payload).unwrap(), [7; 16]);
+            assert_eq!(is_exportable(&payload), exportable);
+        }
+        for other in [&[][..], &[0, 7, 7], &[3, 7, 7]] {
             assert!(numbers(&SecretBytes::copy_of(other)).is_err());
         }
     }

@@ -26,33 +26,33 @@
 //!   as associated data (the form is written down in `sealing.rs`).
 //! * *In memory*: opened keys are kept in a bounded cache, are found only with the very
 //!   handle that was opened, and are erased when they leave it.
-//! * *In use*: blinded RSA with every result checked, hedged ECDSA nonces, GCM IVs that no
+//! * *In use*: RSA in constant time with every result checked, hedged ECDSA nonces, GCM IVs that no
 //!   caller can choose, a watched random generator.
 //!
 //! # What is erased, and what is not
 //! Payloads, seeds, scalars, AES round keys and MAC states are erased by this crate or by
-//! the one that holds them. Not erased, because their types offer no way: copies that
-//! the compiler leaves on the stack (of AES keys above all), and in the heap the
-//! temporaries of RSA and a copy of the prime `p` beside each opened RSA key. A program
-//! that must not leave them sets a zeroing global allocator; a library cannot.
+//! the one that holds them, and so is everything of an RSA key. Not erased, because their types
+//! offer no way: copies that the compiler leaves on the stack, of AES keys above all.
 
 mod aes;
+pub(crate) mod aes_paths;
+mod batch;
 mod builder;
 mod cache;
 mod capabilities;
 mod cbc;
 mod ec;
-mod header;
 mod hmac;
 mod key_wrap;
 mod material;
+mod nonce;
 mod opened;
 mod operations;
-mod passphrase;
-mod random;
 mod rsa;
+mod rsa_generate;
 mod sealing;
 mod self_test;
+mod transfer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,12 +61,10 @@ use rand_core::TryCryptoRng;
 
 pub use builder::Builder;
 // For the vectors of RFC 6979, through the hooks of `crate::internal`.
-pub(crate) use ec::sign_deterministic;
-pub use header::SealingHeader;
-pub use passphrase::PassphraseCosts;
-pub use sealing::SealingKey;
+pub use crate::seal::{PassphraseCosts, SealingHeader, SealingKey};
+pub(crate) use ec::{sign_deterministic, sign_every_way};
 
-use crate::alg::{Hash, KeySpec, SignAlg};
+use crate::alg::{Alg, Hash, KeySpec, Op, SignAlg};
 use crate::error::{Error, ErrorKind, Rule};
 use crate::fit::{
     Ciphertext, DecryptInPlaceRequest, DecryptRequest, EncryptInPlaceRequest, EncryptRequest,
@@ -74,13 +72,15 @@ use crate::fit::{
 };
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
 use crate::jwk::{Jwk, OctSecret, PublicKey, SecretJwk, SecretKey};
-use crate::provider::{Capabilities, Health, KeyProvider, NewKey, ProviderRng};
+use crate::provider::{
+    Capabilities, Health, KeyProvider, NewKey, Place, ProviderRng, WrappedKey, WrappingKey,
+};
 use crate::public;
+use crate::seal::Randomness;
 use crate::secret::SecretBytes;
 
-use cache::Cache;
+use cache::{Cache, Kept};
 use opened::Opened;
-use random::Randomness;
 use sealing::{Identity, SealingKeys};
 
 /// Keys in software. See the [module](self).
@@ -132,15 +132,13 @@ impl Software {
     }
 
     /// The opened key behind a handle, from the cache or from its blob.
-    fn open(&self, handle: &KeyHandle) -> Result<Arc<Opened>, Error> {
+    fn open(&self, handle: &KeyHandle) -> Result<Arc<Kept>, Error> {
         if let Some(key) = self.cache.get(handle) {
             return Ok(key);
         }
         let payload = self.unseal(handle)?;
         let key = Opened::from_payload(handle.spec(), handle.public(), &payload)?;
-        let key = Arc::new(key);
-        self.cache.put(handle, &key);
-        Ok(key)
+        Ok(self.cache.put(handle, key))
     }
 
     fn unseal(&self, handle: &KeyHandle) -> Result<SecretBytes, Error> {
@@ -162,7 +160,7 @@ impl Software {
         secret: &SecretKey,
         public: Option<Jwk>,
     ) -> Result<KeyHandle, Error> {
-        let payload = material::encode(secret);
+        let payload = material::encode(secret, new.exportable());
         let identity = Identity {
             provider: &self.id,
             id: new.id(),
@@ -177,8 +175,21 @@ impl Software {
         let payload = self.unseal(&handle).map_err(fault)?;
         let key = Opened::from_payload(handle.spec(), handle.public(), &payload).map_err(fault)?;
         self.check_pair(&handle, &key)?;
-        self.cache.put(&handle, &Arc::new(key));
+        self.cache.put(&handle, key);
         Ok(handle)
+    }
+
+    /// The signature, checked if it is to be: RSA checks its own.
+    fn let_out(
+        &self,
+        key: &Opened,
+        request: &SignRequest<'_>,
+        signature: Signature,
+    ) -> Result<Signature, Error> {
+        if self.verify_after_sign && matches!(key, Opened::Ec(_)) {
+            check_signature(request, &signature)?;
+        }
+        Ok(signature)
     }
 
     /// The pairwise consistency test (FIPS 140-3 IG 10.3.A): what the private half signs,
@@ -215,10 +226,14 @@ impl KeyProvider for Software {
         Arc::clone(&self.capabilities)
     }
 
+    fn offers(&self, op: Op, alg: Alg, spec: KeySpec) -> Option<Place> {
+        self.capabilities.supports(op, alg, spec)
+    }
+
     fn generate(&self, new: &NewKey) -> Result<KeyHandle, Error> {
         let (secret, public) = match new.spec() {
             KeySpec::Rsa { bits } => {
-                let (secret, public) = rsa::generate(bits, &mut ProviderRng::new(self))?;
+                let (secret, public) = rsa_generate::generate(bits, &mut ProviderRng::new(self))?;
                 (SecretKey::Rsa(secret), Some(PublicKey::Rsa(public)))
             }
             KeySpec::Ec(curve) => {
@@ -275,23 +290,48 @@ impl KeyProvider for Software {
         Ok(())
     }
 
+    fn import_wrapped(
+        &self,
+        by: &KeyHandle,
+        blob: &WrappedKey,
+        new: &NewKey,
+    ) -> Result<KeyHandle, Error> {
+        self.take_over(by, blob, new)
+    }
+
+    /// As `CKM_RSA_AES_KEY_WRAP`. A key that was not made exportable is
+    /// [`NotOffered`](ErrorKind::NotOffered): what it is sealed with says so, not its record.
+    fn export_wrapped(&self, key: &KeyHandle, by: &WrappingKey<'_>) -> Result<WrappedKey, Error> {
+        self.give_out(key, by)
+    }
+
+    fn back_up(&self, key: &KeyHandle, under: &SecretBytes) -> Result<Option<Vec<u8>>, Error> {
+        self.back_up_key(key, under).map(Some)
+    }
+
+    fn restore(
+        &self,
+        wrapped: &[u8],
+        under: &SecretBytes,
+        new: &NewKey,
+    ) -> Result<KeyHandle, Error> {
+        self.take_back(wrapped, under, new)
+    }
+
     fn sign(&self, request: &SignRequest<'_>) -> Result<Signature, Error> {
         let key = self.open(request.key())?;
         let signature = operations::sign(&key, request, &mut ProviderRng::new(self))?;
-        if self.verify_after_sign && matches!(*key, Opened::Ec(_)) {
-            check_signature(request, &signature)?;
-        }
-        Ok(signature)
+        self.let_out(&key, request, signature)
     }
 
     fn decrypt(&self, request: &DecryptRequest<'_>) -> Result<SecretBytes, Error> {
         let key = self.open(request.key())?;
-        operations::decrypt(&key, request, &mut ProviderRng::new(self))
+        operations::decrypt(&key, request)
     }
 
     fn unwrap_key(&self, request: &UnwrapRequest<'_>) -> Result<SecretBytes, Error> {
         let key = self.open(request.key())?;
-        operations::unwrap_key(&key, request, &mut ProviderRng::new(self))
+        operations::unwrap_key(&key, request)
     }
 
     fn encrypt(&self, request: &EncryptRequest<'_>) -> Result<Ciphertext, Error> {
@@ -331,6 +371,14 @@ impl KeyProvider for Software {
         let blob = self.keys.seal(Identity::of(key), &payload, &self.rng)?;
         let public = key.public().cloned();
         KeyHandle::new(self.id.clone(), key.id(), key.spec(), public, blob)
+    }
+
+    fn sign_batch(&self, requests: &[SignRequest<'_>]) -> Vec<Result<Signature, Error>> {
+        batch::sign(self, requests)
+    }
+
+    fn verify_batch(&self, requests: &[VerifyRequest<'_>]) -> Vec<Result<(), Error>> {
+        batch::verify(self, requests)
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), Error> {

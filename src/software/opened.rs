@@ -37,11 +37,7 @@ impl Opened {
             (KeySpec::Rsa { .. }, Some(PublicKey::Rsa(public))) => {
                 RsaKey::open(public, numbers).map(|key| Opened::Rsa(Box::new(key)))
             }
-            (KeySpec::Ec(curve), Some(PublicKey::Ec(public))) => {
-                // The curve crates would take shorter scalars and fill them up.
-                if numbers.len() != curve.field_len() {
-                    return Err(corrupt());
-                }
+            (KeySpec::Ec(_), Some(PublicKey::Ec(public))) => {
                 EcKey::open(public, numbers).map(Opened::Ec)
             }
             (KeySpec::Aes { .. }, None) if numbers.len() == spec.byte_len() => {
@@ -66,7 +62,7 @@ impl Opened {
             // Two key schedules for both directions, in the portable form.
             Opened::Aes(..) => 4096 + size_of::<MacKey>(),
             Opened::Hmac(_) => size_of::<MacKey>(),
-            // A scalar and two points of nine words.
+            // A scalar, and for P-521 two points of nine words.
             Opened::Ec(_) => 512,
         };
         size_of::<Opened>() + behind

@@ -7,15 +7,15 @@ use rand_core::TryCryptoRng;
 
 use super::aes::{AesKey, failed};
 use super::opened::Opened;
-use super::random::Randomness;
 use super::{cbc, key_wrap};
 use crate::alg::{EncryptScheme, Op, SignScheme, WrapScheme};
 use crate::error::Error;
 use crate::fit::{
     Ciphertext, DecryptInPlaceRequest, DecryptRequest, EncryptInPlaceRequest, EncryptRequest,
-    GCM_IV_LEN, Sealed, SignData, SignRequest, Signature, UnwrapRequest, WrapRequest,
+    Sealed, SignData, SignRequest, Signature, UnwrapRequest, WrapRequest,
 };
 use crate::provider::unsupported;
+use crate::seal::Randomness;
 use crate::secret::SecretBytes;
 
 pub(super) fn sign<R: TryCryptoRng>(
@@ -25,11 +25,8 @@ pub(super) fn sign<R: TryCryptoRng>(
 ) -> Result<Signature, Error> {
     let row = request.alg().row();
     let bytes = match (key, row.scheme, request.data()) {
-        (Opened::Rsa(key), SignScheme::Pkcs1v15, SignData::Digest(digest)) => {
-            key.sign_pkcs1(row.hash, digest.as_bytes(), rng)?
-        }
-        (Opened::Rsa(key), SignScheme::Pss, SignData::Digest(digest)) => {
-            key.sign_pss(row.hash, digest.as_bytes(), rng)?
+        (Opened::Rsa(key), SignScheme::Pkcs1v15 | SignScheme::Pss, SignData::Digest(digest)) => {
+            key.sign(row.scheme, digest.as_digest(), rng)?
         }
         (Opened::Ec(key), SignScheme::Ecdsa(_), SignData::Digest(digest)) => {
             key.sign(digest.as_bytes(), rng)?
@@ -42,18 +39,14 @@ pub(super) fn sign<R: TryCryptoRng>(
     Ok(Signature::from_bytes(bytes))
 }
 
-pub(super) fn decrypt<R: TryCryptoRng>(
-    key: &Opened,
-    request: &DecryptRequest<'_>,
-    rng: &mut R,
-) -> Result<SecretBytes, Error> {
+pub(super) fn decrypt(key: &Opened, request: &DecryptRequest<'_>) -> Result<SecretBytes, Error> {
     let ciphertext = request.ciphertext();
     match (key, request.alg().row().scheme) {
-        (Opened::Rsa(key), EncryptScheme::Oaep(hash)) => key.decrypt_oaep(hash, ciphertext, rng),
-        (Opened::Rsa(key), EncryptScheme::Pkcs1v15) => key.decrypt_pkcs1(ciphertext, rng),
+        (Opened::Rsa(key), EncryptScheme::Oaep(hash)) => key.decrypt_oaep(hash, ciphertext),
+        (Opened::Rsa(key), EncryptScheme::Pkcs1v15) => key.decrypt_pkcs1(ciphertext),
         (Opened::Aes(key, _), EncryptScheme::Gcm(_)) => {
             let (sealed, aad) = request.gcm().ok_or_else(failed)?;
-            key.gcm_decrypt(sealed, aad, ciphertext)
+            key.gcm_decrypt(&sealed, aad, ciphertext)
         }
         (Opened::Aes(key, _), EncryptScheme::Cbc(_)) => {
             let iv = request.cbc_iv().ok_or_else(failed)?;
@@ -67,15 +60,11 @@ pub(super) fn decrypt<R: TryCryptoRng>(
     }
 }
 
-pub(super) fn unwrap_key<R: TryCryptoRng>(
-    key: &Opened,
-    request: &UnwrapRequest<'_>,
-    rng: &mut R,
-) -> Result<SecretBytes, Error> {
+pub(super) fn unwrap_key(key: &Opened, request: &UnwrapRequest<'_>) -> Result<SecretBytes, Error> {
     let wrapped = request.wrapped();
     match (key, request.alg().row().scheme) {
-        (Opened::Rsa(key), WrapScheme::Oaep(hash)) => key.decrypt_oaep(hash, wrapped, rng),
-        (Opened::Rsa(key), WrapScheme::Pkcs1v15) => key.decrypt_pkcs1(wrapped, rng),
+        (Opened::Rsa(key), WrapScheme::Oaep(hash)) => key.decrypt_oaep(hash, wrapped),
+        (Opened::Rsa(key), WrapScheme::Pkcs1v15) => key.decrypt_pkcs1(wrapped),
         (Opened::Aes(key, _), WrapScheme::AesKw(_)) => key_wrap::unwrap_kw(key.modes(), wrapped),
         (Opened::Aes(key, _), WrapScheme::AesKwp) => key_wrap::unwrap_kwp(key.modes(), wrapped),
         _ => Err(unsupported(Op::UnwrapKey, request.alg(), request.key())),
@@ -91,7 +80,7 @@ pub(super) fn encrypt(
     let plaintext = request.plaintext();
     match (key, request.alg().row().scheme, request.iv()) {
         (Opened::Aes(key, _), EncryptScheme::Gcm(_), None) => {
-            let (bytes, sealed) = key.gcm_encrypt(fresh_iv(rng)?, request.aad(), plaintext)?;
+            let (bytes, sealed) = key.gcm_encrypt(rng.iv()?, request.aad(), plaintext)?;
             Ok(Ciphertext::gcm(bytes, sealed))
         }
         (Opened::Aes(key, _), EncryptScheme::Cbc(_), Some(iv)) => {
@@ -122,7 +111,7 @@ pub(super) fn encrypt_in_place(
     rng: &Randomness,
 ) -> Result<Sealed, Error> {
     let key = aes(key).ok_or_else(|| unsupported(Op::Encrypt, request.alg(), request.key()))?;
-    let (iv, aad) = (fresh_iv(rng)?, request.aad());
+    let (iv, aad) = (rng.iv()?, request.aad());
     key.gcm_encrypt_in_place(iv, aad, request.buffer_mut())
 }
 
@@ -140,12 +129,4 @@ fn aes(key: &Opened) -> Option<&AesKey> {
         Opened::Aes(key, _) => Some(key),
         _ => None,
     }
-}
-
-/// Random, as SP 800-38D section 8.2.2 allows for up to 2^32 messages a key: a counter
-/// would have to survive crashes, restored backups and copies of a handle.
-fn fresh_iv(rng: &Randomness) -> Result<[u8; GCM_IV_LEN], Error> {
-    let mut iv = [0; GCM_IV_LEN];
-    rng.fill(&mut iv)?;
-    Ok(iv)
 }

@@ -4,21 +4,10 @@
 //! offset  bytes  what
 //!      0      4  "srk1": form and version
 //!      4      8  id of the sealing key
-//!     12     32  salt, random for each blob
-//!     44     32  commitment
-//!     76      n  payload, AES-256-GCM
-//!   76+n     16  tag
+//!     12   80+n  the payload sealed, as `seal/aead.rs` says: salt, commitment, payload, tag
 //! ```
 //!
-//! `key || commitment = HKDF-SHA-256(sealing key, salt, "strongroom 1 sealed key")`, 32
-//! bytes each (RFC 5869). The salt makes the AES key unique to the blob, so the nonce is
-//! twelve zero bytes and cannot repeat under it.
-//!
-//! GCM alone does not commit to its key: a blob can be made that opens under two
-//! ("invisible salamanders", Dodis et al. 2018), and a holder of several sealing keys is
-//! then an oracle for which one was used (partitioning oracles, Len et al. 2021). The
-//! commitment is a hash of the sealing key, compared in constant time before anything is
-//! decrypted, so a blob opens under one key at most.
+//! The label is "strongroom 1 sealed key".
 //!
 //! The associated data names the domain, the backend, the key's id, its kind and its
 //! public half, each behind its length: a blob opens as the key it was sealed as, in
@@ -27,140 +16,16 @@
 //!
 //! The payload is described in [`material`](super::material).
 
-use std::fmt;
-
-use aes_gcm::aead::AeadInOut;
-use aes_gcm::{Aes256Gcm, KeyInit};
-use hkdf::Hkdf;
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
-
-use super::random::Randomness;
 use crate::alg::KeySpec;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
 use crate::jwk::{Jwk, PublicKey};
+use crate::seal::{self, Randomness, SealingKey, field};
 use crate::secret::SecretBytes;
 
 const MAGIC: &[u8; 4] = b"srk1";
 const ID_LEN: usize = 8;
-const SALT_LEN: usize = 32;
-const COMMITMENT_LEN: usize = 32;
-const TAG_LEN: usize = 16;
-const NONCE: [u8; 12] = [0; 12];
-
-const ID_LABEL: &[u8] = b"strongroom 1 sealing key id";
-const BLOB_LABEL: &[u8] = b"strongroom 1 sealed key";
-const CHECK_LABEL: &[u8] = b"strongroom 1 check";
-
-/// A key that seals keys: 32 secret bytes, erased on drop.
-///
-/// Whoever has it and the handles has the keys. It comes from 32 bytes that the
-/// embedder keeps elsewhere, or is opened from a [`SealingHeader`](super::SealingHeader).
-///
-/// ```
-/// use strongroom::software::SealingKey;
-///
-/// let key = SealingKey::from_bytes([7; 32]);
-/// assert!(!format!("{key:?}").contains("07, 07"));
-/// ```
-pub struct SealingKey {
-    root: SecretBytes,
-    id: [u8; ID_LEN],
-}
-
-impl SealingKey {
-    /// The length of a sealing key, in bytes.
-    pub const LEN: usize = 32;
-
-    /// The key with these bytes, which must be random (32 bytes of a password are not:
-    /// see [`SealingHeader`](super::SealingHeader)). The array is erased; copies that
-    /// the caller has are the caller's to erase.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; SealingKey::LEN]) -> Self {
-        let bytes = Zeroizing::new(bytes);
-        SealingKey::of(SecretBytes::copy_of(bytes.as_slice()))
-    }
-
-    /// The key with these bytes, which must be random.
-    ///
-    /// # Errors
-    /// [`Rule::Length`](crate::Rule::Length) for `sealing key` unless there are 32.
-    pub fn from_secret(bytes: SecretBytes) -> Result<Self, Error> {
-        if bytes.len() != SealingKey::LEN {
-            let rule = crate::error::Rule::Length {
-                expected: SealingKey::LEN,
-                actual: bytes.len(),
-            };
-            return Err(Error::invalid("sealing key", rule));
-        }
-        Ok(SealingKey::of(bytes))
-    }
-
-    /// A new key from the operating system's generator.
-    ///
-    /// # Errors
-    /// [`Randomness`](ErrorKind::Randomness).
-    pub fn random() -> Result<Self, Error> {
-        SealingKey::drawn(&Randomness::system())
-    }
-
-    pub(super) fn drawn(rng: &Randomness) -> Result<Self, Error> {
-        let mut root = SecretBytes::zeroed(SealingKey::LEN);
-        rng.fill(root.expose_mut())?;
-        Ok(SealingKey::of(root))
-    }
-
-    /// The id by which blobs name this key: derived from it, and no secret.
-    #[must_use]
-    pub fn id(&self) -> [u8; ID_LEN] {
-        self.id
-    }
-
-    /// What proves that this key is the one that `content` was written with.
-    pub(super) fn check(&self, content: &[u8]) -> [u8; 32] {
-        let mut check = [0; 32];
-        expand(&self.root, None, &[CHECK_LABEL, content], &mut check);
-        check
-    }
-
-    pub(super) fn root(&self) -> &SecretBytes {
-        &self.root
-    }
-
-    fn of(root: SecretBytes) -> Self {
-        let mut id = [0; ID_LEN];
-        expand(&root, None, &[ID_LABEL], &mut id);
-        SealingKey { root, id }
-    }
-
-    /// Key and commitment of the blob with this salt.
-    fn derive(&self, salt: &[u8; SALT_LEN]) -> Zeroizing<[u8; 32 + COMMITMENT_LEN]> {
-        let mut both = Zeroizing::new([0; 32 + COMMITMENT_LEN]);
-        expand(&self.root, Some(salt), &[BLOB_LABEL], both.as_mut_slice());
-        both
-    }
-}
-
-impl fmt::Debug for SealingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealingKey(")?;
-        self.id
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str(")")
-    }
-}
-
-/// HKDF-SHA-256. It refuses outputs over 8160 bytes alone; all of ours are constants
-/// far below, and an output left at zero would fail every comparison.
-fn expand(root: &SecretBytes, salt: Option<&[u8; SALT_LEN]>, info: &[&[u8]], out: &mut [u8]) {
-    let salt = salt.map(<[u8; SALT_LEN]>::as_slice);
-    let hkdf = Hkdf::<Sha256>::new(salt, root.expose());
-    let expanded = hkdf.expand_multi_info(info, out);
-    debug_assert!(expanded.is_ok());
-}
+const LABEL: &[u8] = b"strongroom 1 sealed key";
 
 /// The key that seals, and the older ones that still open.
 #[derive(Debug)]
@@ -206,18 +71,10 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// Behind its length, so that no two lists of fields make the same bytes.
-fn field(out: &mut Vec<u8>, bytes: &[u8]) {
-    // No field comes near 4 GiB.
-    let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    out.extend_from_slice(&len.to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
 impl SealingKeys {
     /// Whether a blob names the current key. Nothing is authenticated by this.
     pub(super) fn is_current(&self, blob: &[u8]) -> bool {
-        Parts::of(blob).is_some_and(|parts| *parts.id == self.current.id)
+        parts(blob).is_some_and(|(id, _)| *id == self.current.id())
     }
 
     /// Seals a payload under the current key.
@@ -227,57 +84,33 @@ impl SealingKeys {
         payload: &SecretBytes,
         rng: &Randomness,
     ) -> Result<Vec<u8>, Error> {
-        let mut salt = [0; SALT_LEN];
-        rng.fill(&mut salt)?;
-        let both = self.current.derive(&salt);
-        let (cipher, commitment) = split(&both);
-        let mut sealed = SecretBytes::copy_of(payload.expose());
-        let tag = cipher.encrypt_inout_detached(
-            &NONCE.into(),
-            &identity.associated_data(),
-            sealed.expose_mut().into(),
-        );
-        // GCM refuses 64 GiB and more alone.
-        let tag = tag.map_err(|_| Error::from(ErrorKind::FaultDetected))?;
-        let parts: [&[u8]; 6] = [
-            MAGIC,
-            &self.current.id,
-            &salt,
-            &commitment,
-            sealed.expose(),
-            &tag,
-        ];
+        let associated_data = identity.associated_data();
+        let sealed = seal::seal(
+            &self.current,
+            LABEL,
+            &associated_data,
+            payload.expose(),
+            rng,
+        )?;
+        let parts: [&[u8]; 3] = [MAGIC, &self.current.id(), &sealed];
         Ok(parts.concat())
     }
 
     /// Opens a blob. Every failure is the same error: a damaged blob, one of another
     /// key, and one under a sealing key that is not here.
     pub(super) fn open(&self, identity: Identity<'_>, blob: &[u8]) -> Result<SecretBytes, Error> {
-        self.try_open(identity, blob).ok_or_else(corrupt)
-    }
-
-    fn try_open(&self, identity: Identity<'_>, blob: &[u8]) -> Option<SecretBytes> {
-        let parts = Parts::of(blob)?;
-        let key = self.by_id(parts.id)?;
-        let both = key.derive(parts.salt);
-        let (cipher, commitment) = split(&both);
-        if !bool::from(commitment.ct_eq(parts.commitment)) {
-            return None;
-        }
-        let mut payload = SecretBytes::copy_of(parts.sealed);
-        let opened = cipher.decrypt_inout_detached(
-            &NONCE.into(),
-            &identity.associated_data(),
-            payload.expose_mut().into(),
-            parts.tag.into(),
-        );
-        opened.ok().map(|()| payload)
+        let try_open = || {
+            let (id, sealed) = parts(blob)?;
+            let key = self.by_id(id)?;
+            seal::open(key, LABEL, &identity.associated_data(), sealed)
+        };
+        try_open().ok_or_else(corrupt)
     }
 
     fn by_id(&self, id: &[u8; ID_LEN]) -> Option<&SealingKey> {
         std::iter::once(&self.current)
             .chain(&self.older)
-            .find(|key| key.id == *id)
+            .find(|key| key.id() == *id)
     }
 }
 
@@ -286,39 +119,9 @@ pub(super) fn corrupt() -> Error {
     ErrorKind::Corrupt { what: "sealed key" }.into()
 }
 
-fn split(both: &[u8; 32 + COMMITMENT_LEN]) -> (Aes256Gcm, [u8; COMMITMENT_LEN]) {
-    let (key, commitment) = both.split_at(32);
-    let mut fixed = Zeroizing::new([0; 32]);
-    fixed.copy_from_slice(key);
-    let mut out = [0; COMMITMENT_LEN];
-    out.copy_from_slice(commitment);
-    (Aes256Gcm::new((&*fixed).into()), out)
-}
-
-/// The parts of a blob.
-struct Parts<'a> {
-    id: &'a [u8; ID_LEN],
-    salt: &'a [u8; SALT_LEN],
-    commitment: &'a [u8; COMMITMENT_LEN],
-    sealed: &'a [u8],
-    tag: &'a [u8; TAG_LEN],
-}
-
-impl<'a> Parts<'a> {
-    fn of(blob: &'a [u8]) -> Option<Self> {
-        let rest = blob.strip_prefix(MAGIC)?;
-        let (id, rest) = rest.split_first_chunk()?;
-        let (salt, rest) = rest.split_first_chunk()?;
-        let (commitment, rest) = rest.split_first_chunk()?;
-        let (sealed, tag) = rest.split_last_chunk()?;
-        Some(Parts {
-            id,
-            salt,
-            commitment,
-            sealed,
-            tag,
-        })
-    }
+/// The id of a blob's sealing key, and what was sealed.
+fn parts(blob: &[u8]) -> Option<(&[u8; ID_LEN], &[u8])> {
+    blob.strip_prefix(MAGIC)?.split_first_chunk()
 }
 
 #[cfg(test)]
@@ -404,7 +207,7 @@ mod tests {
         let payload = SecretBytes::copy_of(b"payload");
         let both = keys(1, &[2]);
         let mut blob = both.seal(identity(&here, 1), &payload, &rng).unwrap();
-        blob[4..12].copy_from_slice(&both.older[0].id);
+        blob[4..12].copy_from_slice(&both.older[0].id());
         assert_corrupt(both.open(identity(&here, 1), &blob));
     }
 
@@ -417,12 +220,5 @@ mod tests {
         let two = keys.seal(identity(&here, 1), &payload, &rng).unwrap();
         assert_ne!(one[12..44], two[12..44]);
         assert_ne!(one[76..], two[76..]);
-    }
-
-    #[test]
-    fn debug_shows_the_id_alone() {
-        let shown = format!("{:?}", SealingKey::from_bytes([0xA5; 32]));
-        assert_eq!(shown.len(), "SealingKey()".len() + 16);
-        assert!(!shown.contains("a5a5"));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::clock::UnixTime;
+use super::release_policy::ReleasePolicy;
 use crate::alg::{KeyOp, KeySpec, OpSet};
 use crate::error::{Error, Rule};
 
@@ -114,7 +115,10 @@ pub struct KeyOptions {
     pub(super) nbf: Option<UnixTime>,
     pub(super) exp: Option<UnixTime>,
     pub(super) tags: Tags,
-    pub(super) exportable: bool,
+    /// `None`: as the key's release policy says, if it has one already.
+    pub(super) exportable: Option<bool>,
+    pub(super) release_policy: Option<ReleasePolicy>,
+    pub(super) hsm: bool,
 }
 
 impl KeyOptions {
@@ -159,15 +163,48 @@ impl KeyOptions {
         self
     }
 
-    /// Whether it may leave its provider in wrapped form.
+    /// Whether it may leave its provider in wrapped form. Without this it may not, unless it
+    /// is a new version of a key with a release policy. A [tier](super::Tier) has exportable
+    /// keys in an HSM alone, and wants a release policy for them.
     #[must_use]
     pub fn exportable(mut self, exportable: bool) -> Self {
-        self.exportable = exportable;
+        self.exportable = Some(exportable);
+        self
+    }
+
+    /// Under which attestation the key may be released: of an exportable key, all its
+    /// versions. A new version without one leaves the key's policy as it is, and one with
+    /// another policy changes it, unless it is
+    /// [immutable](ReleasePolicy::is_immutable).
+    ///
+    /// ```
+    /// use strongroom::Curve;
+    /// use strongroom::vault::{KeyOptions, ReleasePolicy};
+    /// let policy = ReleasePolicy::from_json(br#"{"version":"1.0.0","anyOf":[
+    ///     {"authority":"https://attest.example","allOf":[{"claim":"debug","equals":false}]}]}"#)?;
+    /// let options = KeyOptions::new().exportable(true).release_policy(policy.clone());
+    /// let vault = strongroom::in_memory()?;
+    /// let key = vault.create("enclave", Curve::P256, &options)?;
+    /// assert_eq!(key.release_policy()?, Some(policy));
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    #[must_use]
+    pub fn release_policy(mut self, policy: ReleasePolicy) -> Self {
+        self.release_policy = Some(policy);
+        self
+    }
+
+    /// Whether it is to live in an HSM: `kty` with `-HSM` (see
+    /// [`KeyType`](super::KeyType)). Otherwise it lives where the vault's
+    /// [tier](super::Tier) puts it, or where there is a provider.
+    #[must_use]
+    pub fn hsm(mut self, hsm: bool) -> Self {
+        self.hsm = hsm;
         self
     }
 
     /// The attributes of a key made now with these options.
-    pub(super) fn attributes(&self, now: UnixTime) -> Result<Attributes, Error> {
+    pub(super) fn attributes(&self, exportable: bool, now: UnixTime) -> Result<Attributes, Error> {
         check_window(self.nbf, self.exp)?;
         Ok(Attributes {
             enabled: !self.disabled,
@@ -175,13 +212,13 @@ impl KeyOptions {
             exp: self.exp,
             created: now,
             updated: now,
-            exportable: self.exportable,
+            exportable,
         })
     }
 }
 
-/// A change to a version's attributes. What is not named stays as it is; a time can be
-/// moved and not removed, as with the service.
+/// A change to a version's attributes, or to its key's release policy. What is not named stays
+/// as it is; a time can be moved and not removed, as with the service.
 ///
 /// ```
 /// use strongroom::vault::KeyUpdate;
@@ -195,6 +232,7 @@ pub struct KeyUpdate {
     nbf: Option<UnixTime>,
     exp: Option<UnixTime>,
     tags: Option<Tags>,
+    pub(super) release_policy: Option<ReleasePolicy>,
 }
 
 impl KeyUpdate {
@@ -239,7 +277,16 @@ impl KeyUpdate {
         self
     }
 
-    /// Applies the change, or changes nothing.
+    /// A new release policy for the key, all its versions; of a key that floats
+    /// ([`Vault::latest`](super::Vault::latest)), as with the service. There is no way to take a
+    /// policy away.
+    #[must_use]
+    pub fn release_policy(mut self, policy: ReleasePolicy) -> Self {
+        self.release_policy = Some(policy);
+        self
+    }
+
+    /// Applies the change to the version, or changes nothing.
     pub(super) fn apply(
         &self,
         spec: KeySpec,
@@ -342,7 +389,7 @@ mod tests {
         let spec = KeySpec::Ec(Curve::P256);
         let before = KeyOptions::new()
             .exp(UnixTime(10))
-            .attributes(UnixTime(1))
+            .attributes(false, UnixTime(1))
             .unwrap();
         let (mut ops, mut attributes, mut tags) = (OpSet::SIGN_VERIFY, before, Tags::default());
         let update = KeyUpdate::new().enabled(false).nbf(UnixTime(11));

@@ -2,74 +2,30 @@
 //!
 //! For an operation on a key the event is written after the result has been computed
 //! and before it is released: a sink that fails withholds the result, so nothing is
-//! ever used unrecorded. A change to the store is recorded after it was committed; if
-//! the sink then fails the caller gets [`ErrorKind::Audit`], although the change
-//! stands.
+//! ever used unrecorded, and the caller gets [`ErrorKind::Audit`]. So it is with what only
+//! reads, and with refusals.
 //!
-//! Events tell which key, what, how many bytes and how it ended; never data. (Who asked
-//! comes with roles.)
+//! A change to the store and its event are committed together, and only then is the sink
+//! given the event. A change that was acknowledged has an event, then: a sink that fails, or a
+//! crash, leaves it in the store, and it comes before anything else, when the vault is next
+//! used or built. Until the sink takes it, everything is refused with [`ErrorKind::Audit`], and
+//! does nothing. The change itself is acknowledged, and stands.
+//!
+//! [`NoAudit`] leaves what it finds waiting where it is, for a vault with a sink.
+//!
+//! Events tell who asked, which key, what, how many bytes and how it ended; never data.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use super::access::{Caller, Scope};
+use super::action::Action;
 use super::clock::UnixTime;
 use super::id::{KeyId, KeyName};
-use crate::alg::{Alg, Op};
+use crate::alg::Alg;
 use crate::error::{Denial, Error, ErrorKind};
-
-/// What was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Action {
-    /// A key was made.
-    Create,
-    /// A private key was taken over.
-    Import,
-    /// A key that was in the provider already was taken over.
-    Adopt,
-    /// A key was looked up.
-    Get,
-    /// Keys were listed.
-    List,
-    /// A key's versions were listed.
-    ListVersions,
-    /// A version's attributes were changed.
-    Update,
-    /// A version was brought under the current sealing key.
-    Reseal,
-    /// One of the six verbs.
-    Use(Op),
-}
-
-impl Action {
-    /// The service's operation name, such as `KeySign`. (`KeyAdopt` and
-    /// `KeyReseal` are our own.)
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Action::Create => "KeyCreate",
-            Action::Import => "KeyImport",
-            Action::Adopt => "KeyAdopt",
-            Action::Get => "KeyGet",
-            Action::List => "KeyList",
-            Action::ListVersions => "KeyListVersions",
-            Action::Update => "KeyUpdate",
-            Action::Reseal => "KeyReseal",
-            Action::Use(Op::Sign) => "KeySign",
-            Action::Use(Op::Verify) => "KeyVerify",
-            Action::Use(Op::WrapKey) => "KeyWrap",
-            Action::Use(Op::UnwrapKey) => "KeyUnwrap",
-            Action::Use(Op::Encrypt) => "KeyEncrypt",
-            Action::Use(Op::Decrypt) => "KeyDecrypt",
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::seal::Randomness;
 
 /// What it was asked of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +33,8 @@ impl fmt::Display for Action {
 pub enum Target {
     /// The vault as a whole.
     Vault,
+    /// A part of the vault at which roles are held.
+    Scope(Scope),
     /// A name, with no version resolved.
     Name(KeyName),
     /// One version.
@@ -87,6 +45,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Vault => f.write_str("vault"),
+            Target::Scope(scope) => scope.fmt(f),
             Target::Name(name) => name.fmt(f),
             Target::Key(id) => id.fmt(f),
         }
@@ -99,21 +58,80 @@ impl fmt::Display for Target {
 pub enum Outcome {
     /// It was done.
     Success,
-    /// Policy said no.
+    /// Policy said no to this use of the key.
     Denied(Denial),
+    /// The caller was not granted this.
+    Forbidden {
+        /// The data action or permission.
+        action: &'static str,
+        /// Where.
+        scope: Box<str>,
+    },
     /// It failed.
     Failed(ErrorKind),
 }
 
 impl Outcome {
-    fn of<T>(result: &Result<T, Error>) -> Self {
+    pub(super) fn of<T>(result: &Result<T, Error>) -> Self {
         match result {
             Ok(_) => Outcome::Success,
             Err(error) => match error.kind() {
                 ErrorKind::Denied(denial) => Outcome::Denied(*denial),
+                ErrorKind::Forbidden { action, scope, .. } => Outcome::Forbidden {
+                    action,
+                    scope: scope.clone(),
+                },
                 kind => Outcome::Failed(kind.clone()),
             },
         }
+    }
+}
+
+/// Tells an event from every other: 16 random bytes, written as 32 hexadecimal digits.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use strongroom::software::Software;
+/// # use strongroom::store::MemoryStore;
+/// # use strongroom::vault::{MemoryAudit, Vault};
+/// # let audit = Arc::new(MemoryAudit::new(10));
+/// # let vault = Vault::builder().provider(Arc::new(Software::ephemeral()?))
+/// #     .store(Arc::new(MemoryStore::new())).audit(audit.clone()).build()?;
+/// vault.list(None, None)?;
+/// assert_eq!(audit.events()[0].id.to_string().len(), 32);
+/// # Ok::<(), strongroom::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId([u8; 16]);
+
+impl EventId {
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    pub(super) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        EventId(bytes)
+    }
+
+    /// From the system, also after a fork.
+    pub(super) fn random() -> Result<Self, Error> {
+        let mut bytes = [0; 16];
+        Randomness::system().fill(&mut bytes)?;
+        Ok(EventId(bytes))
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -121,8 +139,16 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditEvent {
+    /// Another one for each event.
+    pub id: EventId,
     /// When it ended, by the vault's clock.
     pub time: UnixTime,
+    /// How long the vault was at it, with what it asked of provider and store: until the event
+    /// was made, which for a change is before its commit. For an item of a batch, the whole batch.
+    /// By a monotonic clock, not the vault's.
+    pub duration: Duration,
+    /// Who asked; `None` is the vault's owner.
+    pub caller: Option<Caller>,
     /// What was asked for.
     pub action: Action,
     /// What it was asked of.
@@ -135,42 +161,6 @@ pub struct AuditEvent {
     pub outcome: Outcome,
 }
 
-impl AuditEvent {
-    /// The event of a management action.
-    pub(super) fn management<T>(
-        time: UnixTime,
-        action: Action,
-        target: Target,
-        result: &Result<T, Error>,
-    ) -> Self {
-        AuditEvent {
-            time,
-            action,
-            target,
-            alg: None,
-            bytes_in: 0,
-            outcome: Outcome::of(result),
-        }
-    }
-
-    /// The event of one of the six verbs.
-    pub(super) fn operation<T>(
-        time: UnixTime,
-        (op, alg, bytes_in): (Op, Alg, usize),
-        target: Target,
-        result: &Result<T, Error>,
-    ) -> Self {
-        AuditEvent {
-            time,
-            action: Action::Use(op),
-            target,
-            alg: Some(alg),
-            bytes_in,
-            outcome: Outcome::of(result),
-        }
-    }
-}
-
 /// Where events go. Called on the thread of the operation, before its result is
 /// released; a slow sink slows every operation.
 pub trait AuditSink: fmt::Debug + Send + Sync {
@@ -180,6 +170,17 @@ pub trait AuditSink: fmt::Debug + Send + Sync {
     /// Any: the operation's result is then withheld, and the caller gets
     /// [`ErrorKind::Audit`] with this error as its source.
     fn record(&self, event: &AuditEvent) -> Result<(), Error>;
+
+    /// Records the event of a change that was committed, unless it has it: after a failure or a
+    /// crash it may be given again, with the same id. By default it is recorded again; a sink that
+    /// can tell should not. The vault gives one such event at a time, and no other one before
+    /// this one was taken.
+    ///
+    /// # Errors
+    /// Any: until the sink takes the event, the vault refuses everything.
+    fn record_once(&self, event: &AuditEvent) -> Result<(), Error> {
+        self.record(event)
+    }
 
     /// Whether it wants events at all. [`NoAudit`] says no, which spares making them.
     fn wants_events(&self) -> bool {
@@ -240,5 +241,16 @@ impl AuditSink for MemoryAudit {
             events.pop_front();
         }
         Ok(())
+    }
+
+    fn record_once(&self, event: &AuditEvent) -> Result<(), Error> {
+        let is_known = {
+            let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            events.iter().any(|known| known.id == event.id)
+        };
+        match is_known {
+            true => Ok(()),
+            false => self.record(event),
+        }
     }
 }

@@ -6,8 +6,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::key::State;
+use super::state::Current;
 use super::{Key, Keyed, Vault};
 use crate::alg::{Alg, Digest, Op, SignAlg};
 use crate::error::{Error, ErrorKind};
@@ -94,14 +95,14 @@ impl Key {
     #[must_use]
     pub fn sign_batch(&self, items: &[SignItem<'_>]) -> Vec<Result<Keyed<Signature>, Error>> {
         let items: Vec<_> = items.iter().map(|item| (self, *item)).collect();
-        sign_batch(self.core().provider.as_ref(), &items)
+        sign_batch(&items)
     }
 
     /// Verifies many, in order, each with its own result.
     #[must_use]
     pub fn verify_batch(&self, items: &[VerifyItem<'_>]) -> Vec<Result<Keyed<()>, Error>> {
         let items: Vec<_> = items.iter().map(|item| (self, *item)).collect();
-        verify_batch(self.core().provider.as_ref(), &items)
+        verify_batch(&items)
     }
 }
 
@@ -114,9 +115,7 @@ impl Vault {
         &self,
         items: &[(&Key, SignItem<'_>)],
     ) -> Vec<Result<Keyed<Signature>, Error>> {
-        self.own(items, |items| {
-            sign_batch(self.core.provider.as_ref(), items)
-        })
+        self.own(items, sign_batch)
     }
 
     /// Verifies many with different keys of this vault, in order, each with its own
@@ -125,9 +124,7 @@ impl Vault {
     /// A key of another vault gives [`NotFound`](ErrorKind::NotFound).
     #[must_use]
     pub fn verify_batch(&self, items: &[(&Key, VerifyItem<'_>)]) -> Vec<Result<Keyed<()>, Error>> {
-        self.own(items, |items| {
-            verify_batch(self.core.provider.as_ref(), items)
-        })
+        self.own(items, verify_batch)
     }
 
     /// Runs a batch over the items whose keys are of this vault.
@@ -136,7 +133,7 @@ impl Vault {
         items: &[(&Key, I)],
         run: impl FnOnce(&[(&Key, I)]) -> Vec<Result<Keyed<T>, Error>>,
     ) -> Vec<Result<Keyed<T>, Error>> {
-        let is_own = |key: &Key| Arc::ptr_eq(key.core(), &self.core);
+        let is_own = |key: &Key| Arc::ptr_eq(&key.core().shared, &self.core.shared);
         let own: Vec<_> = items
             .iter()
             .copied()
@@ -157,24 +154,18 @@ fn lost<T>() -> Result<T, Error> {
     Err(ErrorKind::Unavailable { what: "provider" }.into())
 }
 
-fn sign_batch(
-    provider: &dyn KeyProvider,
-    items: &[(&Key, SignItem<'_>)],
-) -> Vec<Result<Keyed<Signature>, Error>> {
+fn sign_batch(items: &[(&Key, SignItem<'_>)]) -> Vec<Result<Keyed<Signature>, Error>> {
     let what = |item: &SignItem<'_>| (Op::Sign, Alg::from(item.alg), item.input.len());
-    let looked_up = LookedUp::of(items);
-    looked_up.run(items, what, sign_request, |requests| {
+    let looked_up = LookedUp::of(Op::Sign, items);
+    looked_up.run(items, what, sign_request, |provider, requests| {
         provider.sign_batch(requests)
     })
 }
 
-fn verify_batch(
-    provider: &dyn KeyProvider,
-    items: &[(&Key, VerifyItem<'_>)],
-) -> Vec<Result<Keyed<()>, Error>> {
+fn verify_batch(items: &[(&Key, VerifyItem<'_>)]) -> Vec<Result<Keyed<()>, Error>> {
     let what = |item: &VerifyItem<'_>| (Op::Verify, Alg::from(item.alg), item.input.len());
-    let looked_up = LookedUp::of(items);
-    looked_up.run(items, what, verify_request, |requests| {
+    let looked_up = LookedUp::of(Op::Verify, items);
+    looked_up.run(items, what, verify_request, |provider, requests| {
         provider.verify_batch(requests)
     })
 }
@@ -202,56 +193,61 @@ fn verify_request<'a>(
 }
 
 /// The versions of a batch, one for each item; the requests borrow their handles.
-struct LookedUp(Vec<Result<Arc<State>, Error>>);
+struct LookedUp<'k> {
+    begun: Option<Instant>,
+    states: Vec<Result<Current<'k>, Error>>,
+}
 
-impl LookedUp {
-    fn of<I>(items: &[(&Key, I)]) -> Self {
-        LookedUp(items.iter().map(|(key, _)| key.state()).collect())
+impl<'k> LookedUp<'k> {
+    fn of<I>(op: Op, items: &[(&'k Key, I)]) -> Self {
+        let start = |(key, _): &(&'k Key, I)| key.core().start();
+        let begun = items.first().map_or(Ok(None), start);
+        let look_up = |key: &'k Key| match &begun {
+            Ok(_) => key.asked(op).and_then(|()| key.state()),
+            Err(error) => Err(again(error)),
+        };
+        LookedUp {
+            states: items.iter().map(|(key, _)| look_up(key)).collect(),
+            begun: begun.ok().flatten(),
+        }
     }
 
-    /// Permit, fit and offer for each item; one call of the provider for those that
+    /// Permit, fit and offer for each item; one call of each provider for those that
     /// passed; then an event and a result for each, in the items' order.
     fn run<'a, I, R, T>(
         &'a self,
         items: &'a [(&Key, I)],
         what: impl Fn(&I) -> (Op, Alg, usize),
         request: impl Fn(&'a KeyHandle, &'a I) -> Result<R, Error>,
-        run: impl FnOnce(&[R]) -> Vec<Result<T, Error>>,
+        run: impl Fn(&dyn KeyProvider, &[R]) -> Vec<Result<T, Error>>,
     ) -> Vec<Result<Keyed<T>, Error>> {
-        let mut requests = Vec::with_capacity(items.len());
-        let mut refused = Vec::with_capacity(items.len());
-        for ((key, item), state) in items.iter().zip(&self.0) {
-            let ready = match state {
+        let mut batches: Vec<Batch<'_, R>> = Vec::with_capacity(1);
+        let mut places = Vec::with_capacity(items.len());
+        for ((key, item), state) in items.iter().zip(&self.states) {
+            let place = match state {
                 Ok(state) => {
                     let (op, alg, _) = what(item);
                     key.core().grant(op, alg, state).and_then(|granted| {
                         let request = request(granted.handle, item)?;
-                        granted.provider().map(|_| request)
+                        Ok(place(&mut batches, granted.provider()?, request))
                     })
                 }
-                Err(error) => Err(error.kind().clone().into()),
+                Err(error) => Err(again(error)),
             };
-            match ready {
-                Ok(request) => {
-                    requests.push(request);
-                    refused.push(None);
-                }
-                Err(error) => refused.push(Some(error)),
-            }
+            places.push(place);
         }
-        let done = match requests.as_slice() {
-            [] => Vec::new(),
-            requests => run(requests),
-        };
-        let mut done = done.into_iter();
+        let mut done: Vec<_> = batches
+            .iter()
+            .map(|batch| run(batch.provider, &batch.requests).into_iter())
+            .collect();
         let mut results = Vec::with_capacity(items.len());
-        for (((key, item), state), refused) in items.iter().zip(&self.0).zip(refused) {
-            let result = match refused {
-                Some(error) => Err(error),
-                None => done.next().unwrap_or_else(lost),
-            };
+        for (((key, item), state), place) in items.iter().zip(&self.states).zip(places) {
+            let result = place.and_then(|batch| {
+                let done = done.get_mut(batch).and_then(Iterator::next);
+                done.unwrap_or_else(lost)
+            });
             let id = state.as_ref().ok().map(|state| &state.id);
-            let value = key.audit(what(item), id, result);
+            let value = key.audit(self.begun, what(item), id, result);
             results.push(value.and_then(|value| {
                 let key = id.ok_or(ErrorKind::NotFound)?.clone();
                 Ok(Keyed { key, value })
@@ -259,4 +255,33 @@ impl LookedUp {
         }
         results
     }
+}
+
+/// An error that more than one item has.
+fn again(error: &Error) -> Error {
+    error.kind().clone().into()
+}
+
+/// What one provider is asked for.
+struct Batch<'a, R> {
+    provider: &'a dyn KeyProvider,
+    requests: Vec<R>,
+}
+
+/// Puts a request into its provider's batch; answers with that batch's place.
+fn place<'a, R>(
+    batches: &mut Vec<Batch<'a, R>>,
+    provider: &'a dyn KeyProvider,
+    request: R,
+) -> usize {
+    let same = |batch: &Batch<'a, R>| std::ptr::addr_eq(batch.provider, provider);
+    let at = batches.iter().position(same).unwrap_or(batches.len());
+    match batches.get_mut(at) {
+        Some(batch) => batch.requests.push(request),
+        None => batches.push(Batch {
+            provider,
+            requests: vec![request],
+        }),
+    }
+    at
 }

@@ -246,7 +246,10 @@ impl fmt::Debug for VaultHost {
 /// # Ok::<(), strongroom::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct KeyId {
+pub struct KeyId(Arc<Parts>);
+
+#[derive(PartialEq, Eq, Hash)]
+struct Parts {
     host: VaultHost,
     name: KeyName,
     version: KeyVersion,
@@ -256,29 +259,29 @@ impl KeyId {
     /// The identifier of these parts.
     #[must_use]
     pub fn new(host: VaultHost, name: KeyName, version: KeyVersion) -> Self {
-        KeyId {
+        KeyId(Arc::new(Parts {
             host,
             name,
             version,
-        }
+        }))
     }
 
     /// The vault.
     #[must_use]
     pub fn host(&self) -> &VaultHost {
-        &self.host
+        &self.0.host
     }
 
     /// The key's name.
     #[must_use]
     pub fn name(&self) -> &KeyName {
-        &self.name
+        &self.0.name
     }
 
     /// The key's version.
     #[must_use]
     pub fn version(&self) -> KeyVersion {
-        self.version
+        self.0.version
     }
 }
 
@@ -306,11 +309,12 @@ impl FromStr for KeyId {
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "https://{}/keys/{}/{}",
-            self.host, self.name, self.version
-        )
+        let Parts {
+            host,
+            name,
+            version,
+        } = &*self.0;
+        write!(f, "https://{host}/keys/{name}/{version}")
     }
 }
 

@@ -1,13 +1,21 @@
 //! One version of one key, and what can be done with it.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::Instant;
 
+use super::access::Scope;
 use super::policy::{Context, Subject, permit};
-use super::record::{KeyRecord, VersionRecord, corrupt, key_record, version_record};
-use super::{Attributes, AuditEvent, Core, KeyId, KeyName, KeyVersion, Tags, Target};
+use super::record::VersionRecord;
+use super::state::{Current, Known, State};
+use super::{
+    Action, Attributes, AuditEvent, Core, KeyId, KeyName, KeyVersion, Outcome, ReleasePolicy, Tags,
+    Target,
+};
 use crate::alg::{Alg, Digest, EncryptAlg, KeySpec, Op, OpSet, SignAlg, WrapAlg};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::fit::{
     Ciphertext, DecryptInPlaceRequest, DecryptParams, DecryptRequest, EncryptInPlaceRequest,
     EncryptParams, EncryptRequest, Sealed, SignRequest, Signature, UnwrapRequest, VerifyRequest,
@@ -40,20 +48,7 @@ pub struct Key {
     name: KeyName,
     /// `None`: whichever version is current.
     version: Option<KeyVersion>,
-    cache: Arc<RwLock<Option<Cached>>>,
-}
-
-/// A version as it was when the store had this revision.
-struct Cached {
-    store_revision: u64,
-    state: Arc<State>,
-}
-
-/// A decoded record.
-pub(super) struct State {
-    pub(super) id: KeyId,
-    revision: u64,
-    record: VersionRecord,
+    known: Arc<Known>,
 }
 
 impl Key {
@@ -62,7 +57,7 @@ impl Key {
             core,
             name,
             version: Some(version),
-            cache: Arc::default(),
+            known: Arc::default(),
         }
     }
 
@@ -71,7 +66,7 @@ impl Key {
             core,
             name,
             version: None,
-            cache: Arc::default(),
+            known: Arc::default(),
         }
     }
 
@@ -87,7 +82,7 @@ impl Key {
     /// [`NotFound`](ErrorKind::NotFound) if it is gone; those of the store. So for all
     /// the methods that only tell something.
     pub fn id(&self) -> Result<KeyId, Error> {
-        Ok(self.state()?.id.clone())
+        Ok(self.told()?.id.clone())
     }
 
     /// The kind of key.
@@ -95,7 +90,7 @@ impl Key {
     /// # Errors
     /// As [`id`](Key::id).
     pub fn spec(&self) -> Result<KeySpec, Error> {
-        Ok(self.state()?.record.handle.spec())
+        Ok(self.told()?.record.handle.spec())
     }
 
     /// `key_ops`.
@@ -103,7 +98,7 @@ impl Key {
     /// # Errors
     /// As [`id`](Key::id).
     pub fn ops(&self) -> Result<OpSet, Error> {
-        Ok(self.state()?.record.facts.ops)
+        Ok(self.told()?.record.facts.ops)
     }
 
     /// The attributes.
@@ -111,7 +106,7 @@ impl Key {
     /// # Errors
     /// As [`id`](Key::id).
     pub fn attributes(&self) -> Result<Attributes, Error> {
-        Ok(self.state()?.record.facts.attributes)
+        Ok(self.told()?.record.facts.attributes)
     }
 
     /// The tags.
@@ -119,7 +114,16 @@ impl Key {
     /// # Errors
     /// As [`id`](Key::id).
     pub fn tags(&self) -> Result<Tags, Error> {
-        Ok(self.state()?.record.facts.tags.clone())
+        Ok(self.told()?.record.facts.tags.clone())
+    }
+
+    /// The key's release policy, which all its versions have.
+    ///
+    /// # Errors
+    /// As [`id`](Key::id).
+    pub fn release_policy(&self) -> Result<Option<ReleasePolicy>, Error> {
+        self.told()?;
+        Ok(self.core.key(&self.name)?.1.release_policy)
     }
 
     /// The public JWK, with `kid` and `key_ops`; a symmetric key's has no key members.
@@ -128,17 +132,9 @@ impl Key {
     /// # Errors
     /// As [`id`](Key::id).
     pub fn jwk(&self) -> Result<Jwk, Error> {
-        let state = self.state()?;
-        let handle = &state.record.handle;
-        let mut jwk = match handle.public() {
-            Some(public) => public.clone(),
-            None => Jwk::new(PublicKey::Oct(Some(handle.spec().bits()))),
-        };
-        let meta = jwk.meta_mut();
-        meta.set_kid(Some(&state.id.to_string()));
-        meta.set_key_ops(Some(state.record.facts.ops));
-        meta.set_hsm(self.core.provider.capabilities().is_hsm());
-        Ok(jwk)
+        let state = self.told()?;
+        let VersionRecord { facts, handle } = &state.record;
+        self.core.jwk(&state.id, handle, facts.ops)
     }
 
     /// Signs a message, as JWS does: ES*, RS* and PS* over its hash, HS* over the
@@ -260,7 +256,7 @@ impl Key {
     }
 
     /// Encrypts with GCM in the caller's buffer, for large payloads. After an error the
-    /// buffer is unchanged, unless it is [`Audit`](ErrorKind::Audit): then it is erased.
+    /// buffer is unchanged, unless it is [`Audit`](ErrorKind::Audit): then it may be erased.
     ///
     /// # Errors
     /// As [`encrypt`](Key::encrypt), and for an `alg` other than GCM.
@@ -277,7 +273,7 @@ impl Key {
     }
 
     /// Decrypts with GCM in the caller's buffer. After an error the buffer is unchanged,
-    /// unless it is [`Audit`](ErrorKind::Audit): then it is erased.
+    /// unless it is [`Audit`](ErrorKind::Audit): then it may be erased.
     ///
     /// # Errors
     /// As [`decrypt`](Key::decrypt), and for an `alg` other than GCM.
@@ -302,14 +298,16 @@ impl Key {
         bytes_in: usize,
         work: impl FnOnce(&Granted<'_>) -> Result<T, Error>,
     ) -> Result<Keyed<T>, Error> {
+        let begun = self.core.start()?;
         let what = (op, alg.into(), bytes_in);
-        let state = match self.state() {
+        let allowed = self.asked(op).and_then(|()| self.state());
+        let state = match allowed {
             Ok(state) => state,
-            Err(error) => return self.audit(what, None, Err(error)),
+            Err(error) => return self.audit(begun, what, None, Err(error)),
         };
         let granted = self.core.grant(op, what.1, &state);
         let result = granted.and_then(|granted| work(&granted));
-        let value = self.audit(what, Some(&state.id), result)?;
+        let value = self.audit(begun, what, Some(&state.id), result)?;
         let key = state.id.clone();
         Ok(Keyed { key, value })
     }
@@ -338,71 +336,57 @@ impl Key {
     /// Writes the event of a verb and gives its result on; a sink that fails withholds it.
     pub(super) fn audit<T>(
         &self,
-        what: (Op, Alg, usize),
+        begun: Option<Instant>,
+        (op, alg, bytes_in): (Op, Alg, usize),
         id: Option<&KeyId>,
         result: Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.core.audit.wants_events() {
+        if let Some(begun) = begun {
             let target = match id {
                 Some(id) => Target::Key(id.clone()),
                 None => Target::Name(self.name.clone()),
             };
-            let now = self.core.clock.now();
-            self.core
-                .write(&AuditEvent::operation(now, what, target, &result))?;
+            let (action, outcome) = (Action::Use(op), Outcome::of(&result));
+            let event = AuditEvent {
+                alg: Some(alg),
+                bytes_in,
+                ..self.core.event(begun, action, target, outcome)?
+            };
+            self.core.write(&event)?;
         }
         result
     }
 
-    /// The version as it is now.
-    pub(super) fn state(&self) -> Result<Arc<State>, Error> {
-        // Read before the record, so that a change in between is seen the next time.
-        let store_revision = self.core.store.revision();
-        let cached = {
-            let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
-            match &*cache {
-                Some(cached) if cached.store_revision == store_revision => {
-                    return Ok(Arc::clone(&cached.state));
-                }
-                Some(cached) => Some(Arc::clone(&cached.state)),
-                None => None,
-            }
-        };
-        let state = self.read_state(cached)?;
-        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
-        *cache = Some(Cached {
-            store_revision,
-            state: Arc::clone(&state),
-        });
-        Ok(state)
+    /// The first question of *permit*: may this caller do this with this key?
+    pub(super) fn asked(&self, op: Op) -> Result<(), Error> {
+        if self.core.caller.is_none() {
+            return Ok(());
+        }
+        let scope = Scope::Key(self.name.clone());
+        self.core.ask(Action::Use(op), &scope)
     }
 
-    /// Reads the record; keeps the decoded one if it is still the same.
-    fn read_state(&self, cached: Option<Arc<State>>) -> Result<Arc<State>, Error> {
-        let key = self.core.store.get(&key_record(&self.name))?;
-        let key = KeyRecord::decode(&key.ok_or(ErrorKind::NotFound)?.value)?;
-        let version = self.version.unwrap_or(key.current);
-        let found = self.core.store.get(&version_record(&self.name, version))?;
-        let found = found.ok_or(ErrorKind::NotFound)?;
-        if let Some(cached) = cached
-            && cached.revision == found.revision
-            && cached.id.version() == version
-        {
-            return Ok(cached);
+    /// The version as it is now, for those who may know.
+    fn told(&self) -> Result<Current<'_>, Error> {
+        if self.core.caller.is_some() {
+            self.core.begin(Action::Get)?.allow_key(&self.name)?;
         }
-        let record = VersionRecord::decode(&found.value)?;
-        if record.facts.version != version || record.facts.name != self.name {
-            // A record put in another one's place.
-            return Err(corrupt());
-        }
-        if record.handle.provider() != self.core.provider_id() {
-            return Err(ErrorKind::Unavailable { what: "provider" }.into());
-        }
-        Ok(Arc::new(State {
-            id: KeyId::new(self.core.host.clone(), key.name, version),
-            revision: found.revision,
-            record,
-        }))
+        self.state()
+    }
+
+    /// The identifier of the version as it is now.
+    pub(super) fn resolved(&self) -> Result<KeyId, Error> {
+        Ok(self.state()?.id.clone())
+    }
+
+    /// The version as it is now.
+    pub(super) fn state(&self) -> Result<Current<'_>, Error> {
+        self.known.state(&self.core, &self.name, self.version)
+    }
+
+    /// Whether it is always the current version.
+    pub(super) fn is_floating(&self) -> bool {
+        self.version.is_none()
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {
@@ -411,9 +395,22 @@ impl Key {
 }
 
 impl Core {
+    pub(super) fn jwk(&self, id: &KeyId, handle: &KeyHandle, ops: OpSet) -> Result<Jwk, Error> {
+        let mut jwk = match handle.public() {
+            Some(public) => public.clone(),
+            None => Jwk::new(PublicKey::Oct(Some(handle.spec().bits()))),
+        };
+        let provider = self.providers.by_id(handle.provider())?;
+        let meta = jwk.meta_mut();
+        meta.set_kid(Some(&id.to_string()));
+        meta.set_key_ops(Some(ops));
+        meta.set_hsm(provider.capabilities().is_hsm());
+        Ok(jwk)
+    }
+
     /// The question *permit*, for a version as it is now.
     pub(super) fn grant<'a>(
-        &'a self,
+        &self,
         op: Op,
         alg: Alg,
         state: &'a State,
@@ -424,37 +421,35 @@ impl Core {
             ops: facts.ops,
         };
         let context = Context {
-            now: self.clock.now(),
+            clock: &*self.clock,
             leeway: self.leeway,
             legacy: &self.legacy,
         };
         permit(op, alg, subject, context)?;
         Ok(Granted {
-            core: self,
             op,
             alg,
             handle: &state.record.handle,
+            provider: &*state.provider,
         })
     }
 }
 
 /// A use that policy permits; the provider has not been asked yet.
 pub(super) struct Granted<'a> {
-    core: &'a Core,
     op: Op,
     alg: Alg,
     pub(super) handle: &'a KeyHandle,
+    provider: &'a dyn KeyProvider,
 }
 
 impl<'a> Granted<'a> {
     /// The provider, if it offers this: the question *offer*, asked after *fit*.
     pub(super) fn provider(&self) -> Result<&'a dyn KeyProvider, Error> {
-        let provider = &*self.core.provider;
-        let offered = provider
-            .capabilities()
-            .supports(self.op, self.alg, self.handle.spec());
+        let spec = self.handle.spec();
+        let offered = self.provider.offers(self.op, self.alg, spec);
         offered.ok_or_else(|| unsupported(self.op, self.alg, self.handle))?;
-        Ok(provider)
+        Ok(self.provider)
     }
 }
 

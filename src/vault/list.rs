@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use super::access::Scope;
+use super::make::COMMIT_TRIES;
 use super::record::{
     KEYS, KeyRecord, VersionRecord, corrupt, key_record, version_record, versions_of,
 };
@@ -12,6 +14,9 @@ use crate::error::{Error, ErrorKind, Rule};
 /// service's `maxresults`).
 const MAX_PAGE: usize = 25;
 
+/// Records by their keys, and the errors of those that are damaged.
+pub(super) type Scanned = Vec<(String, Result<Record, Error>)>;
+
 /// Some items, and where the next page starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,8 +25,9 @@ pub struct Page<T, After> {
     pub items: Vec<T>,
     /// What to ask for the next page with; `None` at the end.
     pub next: Option<After>,
-    /// The records that should be on this page and are damaged: one that is does not hide
-    /// the others.
+    /// The keys of the records that should be on this page and are damaged, or name a version
+    /// that is: one does not hide the others, and those can be got and used. To be shown to
+    /// whoever can put them back from a backup.
     pub damaged: Vec<String>,
 }
 
@@ -77,8 +83,10 @@ impl Vault {
         after: Option<&KeyName>,
         max: Option<usize>,
     ) -> Result<Page<KeyItem, KeyName>, Error> {
+        let task = self.core.begin(Action::List)?;
+        task.allow(&Scope::Keys, &Target::Vault)?;
         let page = self.core.list(after, max);
-        self.core.record(Action::List, Target::Vault, page)
+        task.end(Target::Vault, page)
     }
 
     /// A key's versions after this one, in the order of their identifiers; at most
@@ -93,14 +101,41 @@ impl Vault {
         after: Option<KeyVersion>,
         max: Option<usize>,
     ) -> Result<Page<VersionItem, KeyVersion>, Error> {
-        let name: KeyName = self.core.checked(Action::ListVersions, name.parse())?;
+        let task = self.core.begin(Action::ListVersions)?;
+        let name: KeyName = task.checked(name.parse())?;
+        task.allow_key(&name)?;
         let page = self.core.versions(&name, after, max);
-        self.core
-            .record(Action::ListVersions, Target::Name(name), page)
+        task.end(Target::Name(name), page)
     }
 }
 
 impl Core {
+    /// Records as [`Store::scan`](super::Store::scan) gives them, and in the place of each
+    /// that is damaged its error.
+    pub(super) fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Scanned, Error> {
+        for _ in 0..COMMIT_TRIES {
+            match self.store.scan(prefix, after, limit) {
+                Err(error) if matches!(error.kind(), ErrorKind::Corrupt { .. }) => {}
+                found => return Ok(found?.into_iter().map(|(key, it)| (key, Ok(it))).collect()),
+            }
+            let keys = self.store.keys(prefix, after, limit)?.into_iter();
+            let one_by_one = keys.map(|key| {
+                let found = self.store.get(&key).transpose()?;
+                Some((key, found))
+            });
+            // One that is gone since is not left out, or the page would look like the last.
+            if let Some(page) = one_by_one.collect() {
+                return Ok(page);
+            }
+        }
+        Err(ErrorKind::Conflict.into())
+    }
+
     fn list(
         &self,
         after: Option<&KeyName>,
@@ -108,9 +143,9 @@ impl Core {
     ) -> Result<Page<KeyItem, KeyName>, Error> {
         let max = check_max(max)?;
         let after = after.map(key_record);
-        let found = self.store.scan(KEYS, after.as_deref(), max + 1)?;
+        let found = self.scan(KEYS, after.as_deref(), max + 1)?;
         page(found, max, KEYS, |value| {
-            let KeyRecord { name, current } = KeyRecord::decode(value)?;
+            let KeyRecord { name, current, .. } = KeyRecord::decode(value)?;
             let version = self.store.get(&version_record(&name, current))?;
             let facts = VersionRecord::decode(&version.ok_or_else(corrupt)?.value)?.facts;
             Ok(KeyItem {
@@ -132,9 +167,7 @@ impl Core {
         let key = self.store.get(&key_record(name))?;
         let spelled = KeyRecord::decode(&key.ok_or(ErrorKind::NotFound)?.value)?.name;
         let after = after.map(|version| version_record(name, version));
-        let found = self
-            .store
-            .scan(&versions_of(name), after.as_deref(), max + 1)?;
+        let found = self.scan(&versions_of(name), after.as_deref(), max + 1)?;
         page(found, max, &versions_of(name), |value| {
             let facts = VersionRecord::decode(value)?.facts;
             Ok(VersionItem {
@@ -146,7 +179,7 @@ impl Core {
     }
 }
 
-fn check_max(max: Option<usize>) -> Result<usize, Error> {
+pub(super) fn check_max(max: Option<usize>) -> Result<usize, Error> {
     match max.unwrap_or(MAX_PAGE) {
         max @ 1..=MAX_PAGE => Ok(max),
         _ => Err(Error::invalid("maxresults", Rule::OutOfRange)),
@@ -155,8 +188,8 @@ fn check_max(max: Option<usize>) -> Result<usize, Error> {
 
 /// Cuts `max + 1` records to a page; the one too many tells that there is a next. What a
 /// page goes on after is the rest of a record's key behind `prefix`.
-fn page<T, After: FromStr>(
-    mut found: Vec<(String, Record)>,
+pub(super) fn page<T, After: FromStr>(
+    mut found: Scanned,
     max: usize,
     prefix: &str,
     read: impl Fn(&[u8]) -> Result<T, Error>,
@@ -172,7 +205,7 @@ fn page<T, After: FromStr>(
         damaged: Vec::new(),
     };
     for (key, record) in found {
-        match read(&record.value) {
+        match record.and_then(|record| read(&record.value)) {
             Ok(item) => page.items.push(item),
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt { .. }) => {
                 page.damaged.push(key);

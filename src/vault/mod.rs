@@ -7,41 +7,78 @@
 //! Every verb goes through one function, in this order: **permit** (may this key be
 //! used for this, now), **fit** (can this key run this algorithm on this input),
 //! **offer** (can the provider do it), the provider's work, the audit event, and only
-//! then the release of the result.
+//! then the release of the result. A change to the store is committed together with its
+//! event.
 
+pub mod access;
+mod action;
 mod attributes;
 mod audit;
+mod backup;
 mod batch;
 mod builder;
+mod byok;
 mod clock;
 mod create;
+mod delete;
+mod duration;
 mod id;
 mod key;
+mod limits;
 mod list;
+mod make;
+mod outbox;
 mod policy;
+mod providers;
+mod purge;
+mod random;
 mod record;
+mod recovery;
+mod release_policy;
+mod rotation;
+mod rotation_policy;
 mod settle;
+mod state;
 mod store;
+mod task;
+mod tier;
+mod unlisted;
 mod update;
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::error::{Error, ErrorKind};
-use crate::handle::ProviderId;
-use crate::provider::{Health, KeyProvider};
+use crate::error::{Denial, Error, ErrorKind};
+use crate::provider::Health;
 
+pub use action::Action;
 pub use attributes::{Attributes, KeyOptions, KeyUpdate, Tags};
-pub use audit::{Action, AuditEvent, AuditSink, MemoryAudit, NoAudit, Outcome, Target};
+pub use audit::{AuditEvent, AuditSink, EventId, MemoryAudit, NoAudit, Outcome, Target};
+pub(crate) use backup::read_and_write as read_and_write_backup;
+pub use backup::{Backup, BackupForm, BackupKey};
 pub use batch::{SignInput, SignItem, VerifyItem};
 pub use builder::VaultBuilder;
 pub use clock::{Clock, ManualClock, SystemClock, UnixTime};
+pub use delete::DeletedKey;
+pub use duration::IsoDuration;
 pub use id::{KeyId, KeyName, KeyVersion, VaultHost};
 pub use key::{Key, Keyed};
 pub use list::{KeyItem, Page, VersionItem};
 pub use policy::LegacyPolicy;
+pub use purge::Purged;
+pub use recovery::{PurgeProtection, RecoveryLevel};
+pub use release_policy::ReleasePolicy;
+pub use rotation::Rotated;
+pub use rotation_policy::{RotationPolicy, Trigger};
 pub use settle::Unsettled;
-pub use store::{Change, Record, Store};
+pub use store::{Change, Record, Store, Verified};
+pub use tier::{KeyType, Tier};
+
+use access::{Access, Caller, Need, Scope};
+use providers::Providers;
+use task::Task;
 
 /// Keys under names and versions. Cheap to clone; all clones are the same vault.
 ///
@@ -69,16 +106,36 @@ pub struct Vault {
     core: Arc<Core>,
 }
 
-/// What a vault and its keys share.
+/// A vault as one caller sees it; `None` is its owner.
+#[derive(Clone)]
 struct Core {
+    shared: Arc<Shared>,
+    caller: Option<Caller>,
+}
+
+impl Deref for Core {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+/// What a vault, its keys and its views share.
+struct Shared {
     host: VaultHost,
-    provider: Arc<dyn KeyProvider>,
+    providers: Providers,
     store: Arc<dyn Store>,
     audit: Arc<dyn AuditSink>,
     clock: Arc<dyn Clock>,
+    access: Access,
     legacy: LegacyPolicy,
     leeway: u64,
-    in_flight: create::InFlight,
+    tier: Option<Tier>,
+    quota: limits::Quota,
+    recovery: recovery::Recovery,
+    outbox: outbox::Outbox,
+    in_flight: make::InFlight,
 }
 
 impl Vault {
@@ -87,16 +144,55 @@ impl Vault {
         VaultBuilder::default()
     }
 
+    /// The same vault, as a service serves one principal: every verb and every management
+    /// action of this view and of its keys is asked for ([`access`]) and recorded with the
+    /// caller. What is not granted is [`Forbidden`](ErrorKind::Forbidden), whether or not
+    /// there is such a key.
+    ///
+    /// A view of a view is the new caller's. Views are cheap: one for each request.
+    ///
+    /// ```
+    /// use strongroom::vault::access::{Caller, Role, Scope};
+    /// use strongroom::vault::KeyOptions;
+    /// use strongroom::{Curve, SignAlg};
+    ///
+    /// let vault = strongroom::in_memory()?;
+    /// vault.create("signing", Curve::P256, &KeyOptions::new())?;
+    /// vault.assign_role("payments", Role::CryptoServiceEncryptionUser, &Scope::Keys)?;
+    ///
+    /// let key = vault.as_caller(Caller::new("payments")?).latest("signing")?;
+    /// assert!(key.sign(SignAlg::Es256, b"message").unwrap_err().is_denied());
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    #[must_use]
+    pub fn as_caller(&self, caller: Caller) -> Vault {
+        Vault {
+            core: Arc::new(self.core.on_behalf_of(Some(caller))),
+        }
+    }
+
+    /// Whose view this is; `None` is the owner's.
+    #[must_use]
+    pub fn caller(&self) -> Option<&Caller> {
+        self.core.caller.as_ref()
+    }
+
     /// The host part of this vault's key identifiers.
     #[must_use]
     pub fn host(&self) -> &VaultHost {
         &self.core.host
     }
 
-    /// How the provider is.
+    /// The product whose restrictions this vault has, if any.
+    #[must_use]
+    pub fn tier(&self) -> Option<Tier> {
+        self.core.tier
+    }
+
+    /// How the provider is; of two, the one that is worse.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.core.provider.health()
+        self.core.providers.health()
     }
 
     /// One version of a key. It stays that version whatever is made later.
@@ -104,10 +200,11 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), or a malformed `name` or `version`.
     pub fn get(&self, name: &str, version: &str) -> Result<Key, Error> {
-        let name = self.core.checked(Action::Get, name.parse())?;
-        let version = self.core.checked(Action::Get, version.parse())?;
+        let task = self.core.begin(Action::Get)?;
+        let name = task.checked(name.parse())?;
+        let version = task.checked(version.parse())?;
         let key = Key::pinned(Arc::clone(&self.core), name, version);
-        self.look_up(key)
+        look_up(&task, key)
     }
 
     /// A key's current version, whichever it is at each use: it moves on when a new
@@ -116,9 +213,24 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), or a malformed `name`.
     pub fn latest(&self, name: &str) -> Result<Key, Error> {
-        let name = self.core.checked(Action::Get, name.parse())?;
+        let task = self.core.begin(Action::Get)?;
+        let name = task.checked(name.parse())?;
         let key = Key::floating(Arc::clone(&self.core), name);
-        self.look_up(key)
+        look_up(&task, key)
+    }
+
+    /// A key to use, by name and version or whichever version is current, without looking it
+    /// up: for callers who may use it and may not read it. What is wrong with it shows when
+    /// it is used.
+    ///
+    /// # Errors
+    /// A malformed `name`.
+    pub fn refer(&self, name: &str, version: Option<KeyVersion>) -> Result<Key, Error> {
+        let core = Arc::clone(&self.core);
+        Ok(match version {
+            Some(version) => Key::pinned(core, name.parse()?, version),
+            None => Key::floating(core, name.parse()?),
+        })
     }
 
     /// The version that an identifier names.
@@ -126,57 +238,69 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), also for the identifier of another vault.
     pub fn get_by_id(&self, id: &KeyId) -> Result<Key, Error> {
+        let task = self.core.begin(Action::Get)?;
         if id.host() != self.host() {
             let foreign = Err(ErrorKind::NotFound.into());
-            return self
-                .core
-                .record(Action::Get, Target::Key(id.clone()), foreign);
+            return task.end(Target::Key(id.clone()), foreign);
         }
         let key = Key::pinned(Arc::clone(&self.core), id.name().clone(), id.version());
-        self.look_up(key)
-    }
-
-    fn look_up(&self, key: Key) -> Result<Key, Error> {
-        let result = key.id();
-        let target = match &result {
-            Ok(id) => Target::Key(id.clone()),
-            Err(_) => Target::Name(key.name().clone()),
-        };
-        self.core.record(Action::Get, target, result).map(|_| key)
+        look_up(&task, key)
     }
 }
 
+fn look_up(task: &Task<'_>, key: Key) -> Result<Key, Error> {
+    task.allow_key(key.name())?;
+    let result = key.resolved();
+    let target = match &result {
+        Ok(id) => Target::Key(id.clone()),
+        Err(_) => Target::Name(key.name().clone()),
+    };
+    task.end(target, result).map(|_| key)
+}
+
 impl Core {
-    /// Writes the event of a management action and gives its result on; a sink that
-    /// fails withholds it.
-    fn record<T>(
-        &self,
-        action: Action,
-        target: Target,
-        result: Result<T, Error>,
-    ) -> Result<T, Error> {
-        if self.audit.wants_events() {
-            let event = AuditEvent::management(self.clock.now(), action, target, &result);
-            self.write(&event)?;
+    /// The same vault, as this caller's.
+    fn on_behalf_of(&self, caller: Option<Caller>) -> Core {
+        Core {
+            shared: Arc::clone(&self.shared),
+            caller,
         }
-        result
     }
 
-    /// An argument that was read, or the event of a refusal before anything was looked up.
-    fn checked<T>(&self, action: Action, argument: Result<T, Error>) -> Result<T, Error> {
-        match argument {
-            Ok(argument) => Ok(argument),
-            refused => self.record(action, Target::Vault, refused),
-        }
+    /// Whether this caller may do this, here; without a record.
+    fn ask(&self, action: Action, scope: &Scope) -> Result<(), Error> {
+        let Some(caller) = &self.caller else {
+            return Ok(());
+        };
+        let (need, principal) = (Need::of(action), caller.principal());
+        self.access.decide(&*self.store, principal, need, scope)
+    }
+
+    /// The event of work that ends now. A vault that cannot make one cannot record it.
+    fn event(
+        &self,
+        begun: Instant,
+        action: Action,
+        target: Target,
+        outcome: Outcome,
+    ) -> Result<AuditEvent, Error> {
+        let id = EventId::random();
+        Ok(AuditEvent {
+            id: id.map_err(|error| Error::with_source(ErrorKind::Audit, error))?,
+            time: self.clock.now(),
+            duration: begun.elapsed(),
+            caller: self.caller.clone(),
+            action,
+            target,
+            alg: None,
+            bytes_in: 0,
+            outcome,
+        })
     }
 
     fn write(&self, event: &AuditEvent) -> Result<(), Error> {
         let written = self.audit.record(event);
         written.map_err(|error| Error::with_source(ErrorKind::Audit, error))
-    }
-
-    fn provider_id(&self) -> &ProviderId {
-        self.provider.id()
     }
 }
 
@@ -184,7 +308,7 @@ impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vault")
             .field("host", &self.core.host)
-            .field("provider", self.core.provider_id())
+            .field("providers", &self.core.providers)
             .field("store", &self.core.store)
             .field("audit", &self.core.audit)
             .finish_non_exhaustive()

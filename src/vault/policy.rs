@@ -4,7 +4,7 @@
 //! anything.
 
 use super::attributes::Attributes;
-use super::clock::UnixTime;
+use super::clock::Clock;
 use crate::alg::{Alg, EncryptAlg, Op, OpSet, Standing, WrapAlg};
 use crate::error::Denial;
 
@@ -98,7 +98,8 @@ pub(super) struct Subject<'a> {
 /// What policy is decided with, besides the key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
-    pub(super) now: UnixTime,
+    /// Asked only where a key's attributes make the time matter.
+    pub(super) clock: &'a dyn Clock,
     /// Seconds by which `nbf` and `exp` are stretched for clocks that disagree.
     pub(super) leeway: u64,
     pub(super) legacy: &'a LegacyPolicy,
@@ -121,10 +122,11 @@ pub(super) fn permit(
         return Err(Denial::Disabled);
     }
     if op.produces() {
-        if nbf.is_some_and(|nbf| context.now.plus(context.leeway) < nbf) {
+        let (clock, leeway) = (context.clock, context.leeway);
+        if nbf.is_some_and(|nbf| clock.now().plus(leeway) < nbf) {
             return Err(Denial::NotYetValid);
         }
-        if exp.is_some_and(|exp| context.now.minus(context.leeway) >= exp) {
+        if exp.is_some_and(|exp| clock.now().minus(leeway) >= exp) {
             return Err(Denial::Expired);
         }
     }
@@ -136,6 +138,7 @@ pub(super) fn permit(
 
 #[cfg(test)]
 mod tests {
+    use super::super::{ManualClock, UnixTime};
     use super::*;
     use crate::alg::SignAlg;
     use Denial::{Disabled, Expired, NotInKeyOps, NotYetValid};
@@ -259,7 +262,7 @@ mod tests {
             ops,
         };
         let context = Context {
-            now: UnixTime(now),
+            clock: &ManualClock::at(UnixTime(now)),
             leeway,
             legacy: &legacy,
         };

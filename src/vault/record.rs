@@ -1,44 +1,63 @@
 //! What a vault keeps, and its bytes.
 //!
-//! Three kinds of record, as JSON with a format number:
+//! Six kinds of record, as JSON with a format number:
 //!
 //! | key | holds |
 //! |---|---|
-//! | `key/{name}` | the name as spelled and its current version |
+//! | `key/{name}` | the name as spelled, its current version, its rotation and release policies |
+//! | `deleted/{name}` | the same of a key that was deleted, and until when it is kept |
+//! | `destroying/{name}` | the same of a key that is being purged |
 //! | `version/{name}/{version}` | one version: its handle, attributes, `key_ops`, tags |
 //! | `pending/{name}/{version}` | a version that is being made: all of it but the handle |
+//! | `audit/outbox/{number}-{id}` | the event of a change, until the sink has it |
 //!
 //! `{name}` is folded to lower case. A version's private key is in its handle's blob,
 //! sealed by the provider; nothing else here is secret.
 
+mod caller;
+mod deleted;
+mod event;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
+use super::access::Caller;
+use super::action::Action;
 use super::attributes::{Attributes, Tags};
-use super::audit::Action;
 use super::clock::UnixTime;
 use super::id::{KeyName, KeyVersion};
+use super::release_policy::{ReleasePolicy, ReleaseWire};
+use super::rotation_policy::{PolicyWire, RotationPolicy};
 use crate::alg::{KeyOp, KeySpec, OpSet};
 use crate::error::{Error, ErrorKind};
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
 use crate::jwk::Jwk;
+
+use caller::CallerWire;
+pub(super) use deleted::{DELETED, DESTROYING, DeletedRecord, deleted_record, destroying_record};
+pub(super) use event::{OUTBOX, decode_event, encode_event, outbox_record};
 
 /// The format that this version of the crate writes, and the only one that it reads.
 const FORMAT: u32 = 1;
 
 pub(super) const KEYS: &str = "key/";
 pub(super) const PENDING: &str = "pending/";
+pub(super) const VERSIONS: &str = "version/";
 
 pub(super) fn key_record(name: &KeyName) -> String {
     format!("{KEYS}{}", name.folded())
 }
 
 pub(super) fn versions_of(name: &KeyName) -> String {
-    format!("version/{}/", name.folded())
+    format!("{VERSIONS}{}/", name.folded())
 }
 
 pub(super) fn version_record(name: &KeyName, version: KeyVersion) -> String {
-    format!("version/{}/{version}", name.folded())
+    format!("{VERSIONS}{}/{version}", name.folded())
+}
+
+pub(super) fn pending_of(name: &KeyName) -> String {
+    format!("{PENDING}{}/", name.folded())
 }
 
 pub(super) fn pending_record(name: &KeyName, version: KeyVersion) -> String {
@@ -50,6 +69,13 @@ pub(super) fn pending_record(name: &KeyName, version: KeyVersion) -> String {
 pub(super) struct KeyRecord {
     pub(super) name: KeyName,
     pub(super) current: KeyVersion,
+    pub(super) policy: Option<RotationPolicy>,
+    /// Of all versions: whoever may release one may release the next.
+    pub(super) release_policy: Option<ReleasePolicy>,
+    /// The version of which it was last said that it soon expires.
+    pub(super) told_near: Option<KeyVersion>,
+    /// The version of which it was last said that it has expired.
+    pub(super) told_expired: Option<KeyVersion>,
 }
 
 /// Everything about a version but where its key is.
@@ -73,18 +99,32 @@ pub(super) struct VersionRecord {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PendingRecord {
     pub(super) action: Action,
+    /// Who asked for it: its event may be written by another process.
+    pub(super) caller: Option<Caller>,
     pub(super) facts: VersionFacts,
     pub(super) provider: ProviderId,
     pub(super) id: ProviderKeyId,
     pub(super) spec: KeySpec,
+    /// The version in whose place it is to be the current one, whatever happens between.
+    pub(super) replaces: Option<KeyVersion>,
+    /// What the key is to have with it; `None` leaves it as it is.
+    pub(super) release_policy: Option<ReleasePolicy>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KeyWire {
+pub(super) struct KeyWire {
     format: u32,
     name: String,
     current: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation_policy: Option<PolicyWire>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release_policy: Option<ReleaseWire>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told_near: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told_expired: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,7 +146,7 @@ struct FactsWire {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct VersionWire {
+pub(super) struct VersionWire {
     format: u32,
     facts: FactsWire,
     provider: String,
@@ -122,10 +162,16 @@ struct VersionWire {
 struct PendingWire {
     format: u32,
     action: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    caller: Option<CallerWire>,
     facts: FactsWire,
     provider: String,
     key_id: String,
     spec: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release_policy: Option<ReleaseWire>,
 }
 
 pub(super) fn corrupt() -> Error {
@@ -150,49 +196,91 @@ fn encode<T: Serialize>(wire: &T) -> Result<Vec<u8>, Error> {
 }
 
 impl KeyRecord {
+    pub(super) fn new(name: KeyName, current: KeyVersion) -> Self {
+        KeyRecord {
+            name,
+            current,
+            policy: None,
+            release_policy: None,
+            told_near: None,
+            told_expired: None,
+        }
+    }
+
     pub(super) fn encode(&self) -> Result<Vec<u8>, Error> {
-        encode(&KeyWire {
-            format: FORMAT,
-            name: self.name.to_string(),
-            current: self.current.to_string(),
-        })
+        encode(&KeyWire::of(self))
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let wire = decode::<KeyWire>(bytes, |wire| wire.format)?;
+        decode::<KeyWire>(bytes, |wire| wire.format)?.read()
+    }
+}
+
+impl KeyWire {
+    pub(super) fn of(record: &KeyRecord) -> Self {
+        KeyWire {
+            format: FORMAT,
+            name: record.name.to_string(),
+            current: record.current.to_string(),
+            rotation_policy: record.policy.as_ref().map(PolicyWire::from),
+            release_policy: record.release_policy.as_ref().map(ReleaseWire::from),
+            told_near: record.told_near.map(|version| version.to_string()),
+            told_expired: record.told_expired.map(|version| version.to_string()),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<KeyRecord, Error> {
         Ok(KeyRecord {
-            name: read(wire.name.parse())?,
-            current: read(wire.current.parse())?,
+            name: read(self.name.parse())?,
+            current: read(self.current.parse())?,
+            policy: read(
+                self.rotation_policy
+                    .map(RotationPolicy::try_from)
+                    .transpose(),
+            )?,
+            release_policy: read_release(self.release_policy)?,
+            told_near: read_version(self.told_near)?,
+            told_expired: read_version(self.told_expired)?,
         })
     }
 }
 
 impl VersionRecord {
     pub(super) fn encode(&self) -> Result<Vec<u8>, Error> {
-        encode(&VersionWire {
-            format: FORMAT,
-            facts: FactsWire::of(&self.facts),
-            provider: self.handle.provider().to_string(),
-            key_id: self.handle.id().to_string(),
-            spec: self.handle.spec().to_string(),
-            public: self.handle.public().map(Jwk::to_json),
-            blob: Base64UrlUnpadded::encode_string(self.handle.blob()),
-        })
+        encode(&VersionWire::of(self))
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let wire = decode::<VersionWire>(bytes, |wire| wire.format)?;
-        let spec = read(wire.spec.parse::<KeySpec>())?;
-        let public = wire.public.map(|jwk| Jwk::from_json(jwk.as_bytes()));
+        decode::<VersionWire>(bytes, |wire| wire.format)?.read()
+    }
+}
+
+impl VersionWire {
+    pub(super) fn of(record: &VersionRecord) -> Self {
+        let VersionRecord { facts, handle } = record;
+        VersionWire {
+            format: FORMAT,
+            facts: FactsWire::of(facts),
+            provider: handle.provider().to_string(),
+            key_id: handle.id().to_string(),
+            spec: handle.spec().to_string(),
+            public: handle.public().map(Jwk::to_json),
+            blob: Base64UrlUnpadded::encode_string(handle.blob()),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<VersionRecord, Error> {
+        let spec = read(self.spec.parse::<KeySpec>())?;
+        let public = self.public.map(|jwk| Jwk::from_json(jwk.as_bytes()));
         let handle = KeyHandle::new(
-            read(ProviderId::new(&wire.provider))?,
-            read_key_id(&wire.key_id)?,
+            read(ProviderId::new(&self.provider))?,
+            read_key_id(&self.key_id)?,
             spec,
             read(public.transpose())?,
-            read(Base64UrlUnpadded::decode_vec(&wire.blob))?,
+            read(Base64UrlUnpadded::decode_vec(&self.blob))?,
         );
         Ok(VersionRecord {
-            facts: wire.facts.read()?,
+            facts: self.facts.read()?,
             handle: read(handle)?,
         })
     }
@@ -212,27 +300,47 @@ impl PendingRecord {
         encode(&PendingWire {
             format: FORMAT,
             action: self.action.name().into(),
+            caller: self.caller.as_ref().map(CallerWire::of),
             facts: FactsWire::of(&self.facts),
             provider: self.provider.to_string(),
             key_id: self.id.to_string(),
             spec: self.spec.to_string(),
+            replaces: self.replaces.map(|version| version.to_string()),
+            release_policy: self.release_policy.as_ref().map(ReleaseWire::from),
         })
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let wire = decode::<PendingWire>(bytes, |wire| wire.format)?;
-        let made_by = [Action::Create, Action::Import];
+        let made_by = [
+            Action::Create,
+            Action::Import,
+            Action::Rotate,
+            Action::RotateIfDue,
+            Action::Restore,
+        ];
         let action = made_by
             .into_iter()
             .find(|action| action.name() == wire.action);
         Ok(PendingRecord {
             action: action.ok_or_else(corrupt)?,
+            caller: wire.caller.map(CallerWire::read).transpose()?,
             facts: wire.facts.read()?,
             provider: read(ProviderId::new(&wire.provider))?,
             id: read_key_id(&wire.key_id)?,
             spec: read(wire.spec.parse())?,
+            replaces: read_version(wire.replaces)?,
+            release_policy: read_release(wire.release_policy)?,
         })
     }
+}
+
+fn read_release(wire: Option<ReleaseWire>) -> Result<Option<ReleasePolicy>, Error> {
+    read(wire.map(ReleasePolicy::try_from).transpose())
+}
+
+fn read_version(version: Option<String>) -> Result<Option<KeyVersion>, Error> {
+    read(version.map(|version| version.parse()).transpose())
 }
 
 /// A provider's key id has the form of a version: 32 hexadecimal digits.
@@ -326,13 +434,52 @@ mod tests {
 
         let pending = PendingRecord {
             action: Action::Import,
+            caller: Some(Caller::new("alice").unwrap()),
             facts: facts(),
             provider: ProviderId::new("token").unwrap(),
             id: ProviderKeyId::from_bytes([1; 16]),
             spec: KeySpec::Rsa { bits: 3072 },
+            replaces: Some(KeyVersion::from_bytes([3; 16])),
+            release_policy: Some(release_policy()),
         };
         let bytes = pending.encode().unwrap();
         assert_eq!(PendingRecord::decode(&bytes).unwrap(), pending);
+
+        let mut key = KeyRecord::new("Signing".parse().unwrap(), pending.facts.version);
+        let old = key.encode().unwrap();
+        assert!(!String::from_utf8(old).unwrap().contains("release_policy"));
+        for immutable in [false, true] {
+            key.release_policy = Some(release_policy().with_immutable(immutable));
+            let bytes = key.encode().unwrap();
+            assert_eq!(KeyRecord::decode(&bytes).unwrap(), key);
+        }
+    }
+
+    /// A record of a release policy that is not understood is not a key without one.
+    #[test]
+    fn a_release_policy_that_cannot_be_read_is_damage() {
+        let mut key = KeyRecord::new("k".parse().unwrap(), KeyVersion::from_bytes([1; 16]));
+        key.release_policy = Some(release_policy());
+        let text = String::from_utf8(key.encode().unwrap()).unwrap();
+        for (from, to) in [
+            ("1.0.0", "2.0.0"),
+            ("https", "http"),
+            ("\"immutable\":false", "\"immutable\":0"),
+            ("\"immutable\"", "\"imutable\""),
+        ] {
+            let bad = text.replacen(from, to, 1);
+            assert_ne!(bad, text);
+            assert_eq!(
+                KeyRecord::decode(bad.as_bytes()).unwrap_err().kind(),
+                corrupt().kind()
+            );
+        }
+    }
+
+    fn release_policy() -> ReleasePolicy {
+        let json = br#"{"version":"1.0.0","anyOf":[{"authority":"https://a.example","anyOf":
+            [{"claim":"c","equals":true}]}]}"#;
+        ReleasePolicy::from_json(json).unwrap()
     }
 
     #[test]

@@ -1,33 +1,36 @@
 //! Settling what a crash left half-made.
 //!
-//! The provider is asked: a key that is there is completed (nothing is deleted that might
-//! be somebody's), one that is not never was. Either way an event is written.
+//! What was being destroyed is destroyed, and a restoration that was cut short is taken back.
+//! Of what else was being made the provider is asked: a key that is there is completed
+//! (nothing is deleted that might be somebody's), one that is not never was. Either way an
+//! event is written.
 
-use super::create::Publish;
-use super::record::{PENDING, PendingRecord};
-use super::{Core, KeyId, Target, Vault};
+use super::access::Scope;
+use super::make::{Becoming, Publish};
+use super::record::{DESTROYING, DeletedRecord, PENDING, PendingRecord};
+use super::{Action, Core, KeyId, Target, Vault};
 use crate::error::{Error, ErrorKind};
 
 /// How many pending records are read at a time.
 const PAGE: usize = 64;
 
-/// A version that was being made when the process ended, and that could not be settled.
+/// What was being made or destroyed when the process ended, and could not be settled.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unsettled {
-    /// The pending record: `pending/{name}/{version}`.
+    /// The record: `pending/{name}/{version}`, or `destroying/{name}`.
     pub record: String,
     /// Why: the provider did not answer, or the record is damaged.
     pub error: Error,
 }
 
 impl Vault {
-    /// Settles versions that were being made when the process ended; answers with those
-    /// that could not be. A version that is completed this way becomes the current one
+    /// Settles what was being made or destroyed when the process ended; answers with what
+    /// could not be. A version that is completed this way becomes the current one
     /// only if its name has no other.
     ///
     /// Runs when the vault is built; to be called again once a provider is back. What this
-    /// process is making now is left alone.
+    /// process is making now is left alone. The owner's alone: no view may.
     ///
     /// # Errors
     /// Those of the store.
@@ -38,24 +41,55 @@ impl Vault {
     /// # Ok::<(), strongroom::Error>(())
     /// ```
     pub fn settle(&self) -> Result<Vec<Unsettled>, Error> {
+        let task = self.core.begin(Action::Settle)?;
+        task.allow(&Scope::Vault, &Target::Vault)?;
         let mut open = Vec::new();
+        self.settle_destroying(&mut open)?;
         let mut after: Option<String> = None;
         loop {
-            let page = self.core.store.scan(PENDING, after.as_deref(), PAGE)?;
-            for (record, found) in &page {
-                if self.core.in_flight.contains(record) {
+            let page = self.core.scan(PENDING, after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(open);
+            };
+            after = Some(last.clone());
+            for (record, found) in page {
+                if self.core.in_flight.contains(&record) {
                     continue;
                 }
-                let pending = PendingRecord::decode(&found.value);
-                let settled = pending.and_then(|it| self.core.settle(&it, found.revision));
+                let settled = found.and_then(|found| {
+                    let pending = PendingRecord::decode(&found.value)?;
+                    self.core.settle(&pending, found.revision)
+                });
                 if let Err(error) = settled {
-                    let record = record.clone();
                     open.push(Unsettled { record, error });
                 }
             }
-            match page.into_iter().next_back() {
-                Some((last, _)) => after = Some(last),
-                None => return Ok(open),
+        }
+    }
+
+    fn settle_destroying(&self, open: &mut Vec<Unsettled>) -> Result<(), Error> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.core.scan(DESTROYING, after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            for (record, found) in page {
+                if self.core.in_flight.contains(&record) {
+                    continue;
+                }
+                let destroyed = found.and_then(|found| {
+                    let it = DeletedRecord::decode(&found.value)?;
+                    let asked = self.core.on_behalf_of(it.purged_by);
+                    let task = asked.begin(Action::Purge)?;
+                    let destroyed = asked.destroy(&task, &it.key.name);
+                    let target = Target::Name(it.key.name);
+                    task.end(target, destroyed)
+                });
+                if let Err(error) = destroyed {
+                    open.push(Unsettled { record, error });
+                }
             }
         }
     }
@@ -63,26 +97,29 @@ impl Vault {
 
 impl Core {
     fn settle(&self, pending: &PendingRecord, revision: u64) -> Result<(), Error> {
+        let asked = self.on_behalf_of(pending.caller.clone());
+        let task = asked.begin(pending.action)?;
         let facts = &pending.facts;
-        if pending.provider != *self.provider_id() {
-            return Err(ErrorKind::Unavailable { what: "provider" }.into());
-        }
-        let made = match self.provider.find(&pending.id)? {
+        let provider = self.providers.by_id(&pending.provider)?;
+        let id = KeyId::new(self.host.clone(), facts.name.clone(), facts.version);
+        match provider.find(&pending.id)? {
+            Some(handle) if pending.action == Action::Restore => {
+                // A part of a key that was not restored as a whole.
+                provider.destroy(&handle)?;
+            }
             Some(handle) => {
                 let handle = pending.check(handle)?;
-                self.publish(facts, &handle, Publish::Settled(revision))?;
-                Ok(())
+                let how = Publish::pending(revision, Becoming::Settled(pending.replaces), pending);
+                self.publish(&task, facts, &handle, how)?;
+                return task.end(Target::Key(id), Ok(()));
             }
-            None => {
-                self.withdraw(facts, revision)?;
-                Err(ErrorKind::NotFound.into())
-            }
-        };
-        let id = KeyId::new(self.host.clone(), facts.name.clone(), facts.version);
-        // Settled either way; the event says how it ended.
-        match self.record(pending.action, Target::Key(id), made) {
+            None => {}
+        }
+        // The event first: as long as the record is there it is said again.
+        let never = task.end(Target::Key(id), Err(ErrorKind::NotFound.into()));
+        match never {
             Err(error) if *error.kind() == ErrorKind::Audit => Err(error),
-            _ => Ok(()),
+            Ok(()) | Err(_) => self.withdraw(facts, revision),
         }
     }
 }

@@ -4,7 +4,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::Error;
+use super::access::Scope;
+use super::{Action, Target, Vault};
+use crate::error::{Error, ErrorKind};
 
 /// A stored value with the revision at which it was written.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub struct Change {
     pub key: String,
     /// The revision that must be there now; `None`: the key must be absent.
     pub expect: Option<u64>,
-    /// The new value; `None` removes the record.
+    /// The new value; `None` removes the record, or leaves it absent.
     pub value: Option<Vec<u8>>,
 }
 
@@ -53,6 +55,16 @@ impl Change {
         }
     }
 
+    /// Changes nothing; there may be no record.
+    #[must_use]
+    pub fn absent(key: String) -> Self {
+        Change {
+            key,
+            expect: None,
+            value: None,
+        }
+    }
+
     /// Removes the record with this revision.
     #[must_use]
     pub fn remove(key: String, expect: u64) -> Self {
@@ -70,6 +82,16 @@ impl fmt::Debug for Change {
         let len = value.as_ref().map(Vec::len);
         write!(f, "Change({key}, expect {expect:?}, {len:?} bytes)")
     }
+}
+
+/// What a store was found to hold when all of it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many records there are.
+    pub records: u64,
+    /// The revision of the last commit. Whoever writes it down elsewhere can tell by a
+    /// smaller one that the store as a whole was put back.
+    pub revision: u64,
 }
 
 /// Compare-and-set records with atomic commits of several.
@@ -93,13 +115,25 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// key (bytewise), at most `limit` of them.
     ///
     /// # Errors
-    /// As [`get`](Store::get).
+    /// As [`get`](Store::get); [`Corrupt`](crate::ErrorKind::Corrupt) if one of them is
+    /// damaged: [`keys`](Store::keys) and [`get`](Store::get) then tell which.
     fn scan(
         &self,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Record)>, Error>;
+
+    /// The keys of the records that [`scan`](Store::scan) is asked for, whatever is in them. A
+    /// store whose records can be damaged one by one does not look at them here, so that
+    /// one does not hide the others. By default, what `scan` says.
+    ///
+    /// # Errors
+    /// As [`get`](Store::get).
+    fn keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Error> {
+        let found = self.scan(prefix, after, limit)?;
+        Ok(found.into_iter().map(|(key, _)| key).collect())
+    }
 
     /// Makes all changes, durably if the store is, or none. Answers with the revision
     /// that the records written now have.
@@ -109,9 +143,44 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// change expects.
     fn commit(&self, changes: &[Change]) -> Result<u64, Error>;
 
+    /// Reads everything, and finds each record that is not as it was written, and also what
+    /// reading a record cannot show: one that was put back to an older state, taken away,
+    /// or put back after it had been removed.
+    ///
+    /// A store that was put back as a whole is not found this way.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), with what and where;
+    /// [`NotOffered`](crate::ErrorKind::NotOffered) by a store that cannot tell, which is
+    /// the default.
+    fn verify(&self) -> Result<Verified, Error> {
+        let (op, alg, key) = ("verify_store", "", "");
+        Err(ErrorKind::NotOffered { op, alg, key }.into())
+    }
+
     /// Whether what was committed outlives the process. A provider whose keys do not
     /// is refused with such a store.
     fn is_durable(&self) -> bool;
+}
+
+impl Vault {
+    /// Has the store [verify](Store::verify) itself. Takes as long as reading everything, and
+    /// is the owner's alone.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// ```
+    /// let vault = strongroom::in_memory()?;
+    /// assert_eq!(vault.verify_store()?.records, 0);
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    pub fn verify_store(&self) -> Result<Verified, Error> {
+        let task = self.core.begin(Action::VerifyStore)?;
+        task.allow(&Scope::Vault, &Target::Vault)?;
+        let verified = self.core.store.verify();
+        task.end(Target::Vault, verified)
+    }
 }
 
 /// Object safety is part of the contract.

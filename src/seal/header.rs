@@ -30,9 +30,9 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
+use super::key::SealingKey;
 use super::passphrase::{PassphraseCosts, stretch};
 use super::random::Randomness;
-use super::sealing::SealingKey;
 use crate::alg::{WrapAlg, WrapScheme};
 use crate::error::{Error, ErrorKind, Rule};
 use crate::fit::{UnwrapRequest, WrapRequest};
@@ -49,7 +49,8 @@ const CHECK_LEN: usize = 32;
 /// backend's key. Holds nothing secret; keep it beside the handles.
 ///
 /// ```
-/// use strongroom::software::{PassphraseCosts, SealingHeader, Software};
+/// use strongroom::seal::{PassphraseCosts, SealingHeader};
+/// use strongroom::software::Software;
 /// use strongroom::{ErrorKind, Rule};
 ///
 /// let costs = PassphraseCosts::default();

@@ -3,14 +3,14 @@
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::Zeroizing;
 
-use super::sealing::SealingKey;
+use super::key::SealingKey;
 use crate::error::{Error, ErrorKind, Rule};
 use crate::secret::SecretBytes;
 
 /// What guessing a passphrase costs: argon2id (RFC 9106).
 ///
 /// ```
-/// use strongroom::software::PassphraseCosts;
+/// use strongroom::seal::PassphraseCosts;
 /// assert!(PassphraseCosts::new(64 * 1024, 3, 4).is_ok());
 /// assert!(PassphraseCosts::new(8 * 1024 * 1024, 3, 4).is_err());
 /// ```
