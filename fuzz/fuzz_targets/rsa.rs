@@ -1,0 +1,29 @@
+//! Modular powers: every path of the engine agrees with `crypto-bigint`. The input is the
+//! number, the exponent and the modulus, from the least byte of the number on; what is
+//! missing repeats the input's last byte, so that long runs of ones and zeros are near.
+#![no_main]
+
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, Odd};
+use libfuzzer_sys::fuzz_target;
+use strongroom::internal;
+
+const LEN: usize = 128;
+
+fuzz_target!(|data: &[u8]| {
+    let Some(last) = data.last() else { return };
+    let byte = |at: usize| *data.get(at).unwrap_or(last);
+    let number = |from: usize| (from..from + LEN).rev().map(byte).collect::<Vec<u8>>();
+    let (x, exponent, mut n) = (number(0), number(LEN), number(2 * LEN));
+    n[0] |= 0x80;
+    n[LEN - 1] |= 1;
+
+    let uint = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, 1024).expect("1024 bits");
+    let params = BoxedMontyParams::new_vartime(Odd::new(uint(&n)).expect("odd"));
+    let reduced = uint(&x).rem_vartime(params.modulus().as_nz_ref());
+    let expected = BoxedMontyForm::new(reduced, &params).pow(&uint(&exponent));
+    let expected = expected.retrieve().to_be_bytes();
+    for power in internal::rsa_powers(&n, &exponent, &x).expect("a modulus") {
+        assert_eq!(power[..], expected[..]);
+    }
+});
