@@ -131,6 +131,8 @@ export STRONGROOM_PYTHON STRONGROOM_REQUIRE_PEERS=1 STRONGROOM_REQUIRE_TOKENS=1
 if [ -d tests/shim ]; then
     suite shim --release --manifest-path tests/shim/Cargo.toml --target-dir target/shim
 fi
+# Where something panicked is all that these tests want of debug information.
+export CARGO_PROFILE_DEV_DEBUG=line-tables-only
 suite debug --all-features
 # Link-time optimisation of each test binary takes a quarter of a minute, and
 # would only make faster what the tests hold to a limit.

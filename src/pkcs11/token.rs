@@ -226,9 +226,6 @@ impl Token {
             attempt += 1;
             let failure = match &trouble {
                 Trouble::Final(_) | Trouble::Overdue(_) => return Err(trouble),
-                Trouble::Failure(failure) if failure.is_template() || failure.is_forbidden() => {
-                    return Err(trouble);
-                }
                 Trouble::Failure(failure) => Some(*failure),
                 Trouble::Missing => None,
             };
@@ -236,6 +233,11 @@ impl Token {
                 Verdict::Healed if attempt - dead < MOST_ATTEMPTS => {}
                 Verdict::Healed => return Err(self.as_unavailable(trouble)),
                 Verdict::Well => match failure {
+                    // Believed of a well token alone: where the module was initialised anew in
+                    // between, the number of the key may be that of one which may not do this.
+                    Some(failure) if failure.is_template() || failure.is_forbidden() => {
+                        return Err(trouble);
+                    }
                     Some(failure) if failure.is_session() && dead <= self.pool.size() => {
                         dead += 1;
                         self.pool.clear();

@@ -21,6 +21,8 @@ const FAULTS: &[(&str, u64, u64, u64)] = &[
     ("C_SignInit@1=finalize", 1, 1, 0),
     ("C_Sign@1=finalize", 1, 1, 0),
     ("C_SignInit@1=down:CKR_DEVICE_ERROR", 1, 1, 1),
+    // What a module says where the key's number has become another one's.
+    ("C_SignInit@1=down:CKR_KEY_FUNCTION_NOT_PERMITTED", 1, 1, 1),
     ("C_SignInit@1=CKR_GENERAL_ERROR", 0, 0, 0),
     ("C_SignInit@1=CKR_OPERATION_ACTIVE", 0, 0, 0),
     ("C_Sign@1=CKR_OPERATION_ACTIVE", 0, 0, 0),
