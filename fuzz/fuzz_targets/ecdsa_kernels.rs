@@ -11,11 +11,13 @@ fuzz_target!(|data: &[u8]| {
     let Some((first, data)) = data.split_first() else {
         return;
     };
-    let curve = [Curve::P256, Curve::P384, Curve::P256K][usize::from(*first) % 3];
+    let curve = [Curve::P256, Curve::P384, Curve::P256K, Curve::P521][usize::from(*first) % 4];
     let width = curve.field_len();
     let (Some(d), Some(digest)) = (data.get(..width), data.get(width..2 * width)) else {
         return;
     };
+    // No hash is longer.
+    let digest = &digest[..width.min(64)];
     let Ok(secret) = SecretJwk::from_ec_scalar(curve, d) else {
         return;
     };

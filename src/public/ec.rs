@@ -22,12 +22,12 @@ pub(super) fn verify(point: &EcPublic, digest: &[u8], signature: &[u8]) -> bool 
 pub(super) type Item<'a> = (&'a EcPublic, &'a [u8], &'a [u8]);
 
 /// The same for many, side by side where there are lanes. Nothing for those that the engine
-/// cannot tell: of other curves, and where its formulas do not hold.
+/// cannot tell: where its formulas do not hold.
 pub(super) fn verify_in_lanes(items: &[Item<'_>]) -> Vec<Option<bool>> {
     let mut verdicts = vec![None; items.len()];
     for &curve in Kernel::ALL {
         let places = items.iter().enumerate();
-        let places = places.filter(|(_, (point, ..))| kernel(point) == Some(curve));
+        let places = places.filter(|(_, (point, ..))| kernel(point) == curve);
         let (places, items): (Vec<usize>, Vec<&Item<'_>>) = places.unzip();
         precompute(curve, items.iter().map(|(point, ..)| *point));
         let tables: Option<Vec<_>> = items.iter().map(|(point, ..)| point.1.0.get()).collect();
@@ -41,11 +41,11 @@ pub(super) fn verify_in_lanes(items: &[Item<'_>]) -> Vec<Option<bool>> {
                 signature,
             })
             .collect();
-        for (place, verdict) in
-            places
-                .iter()
-                .zip(engine::verify_all_vartime(Path::best(), curve, &inputs))
-        {
+        for (place, verdict) in places.iter().zip(engine::verify_all_vartime(
+            Path::best(curve),
+            curve,
+            &inputs,
+        )) {
             if let Some(slot) = verdicts.get_mut(*place) {
                 *slot = verdict;
             }
@@ -91,8 +91,8 @@ pub(crate) fn verify_every_way(point: &EcPublic, digest: &[u8], signature: &[u8]
         let mut verdicts = verdict(1).into_iter().chain(verdict(5)).flatten();
         verdicts.all(|verdict| verdict == by_crate)
     };
-    let agree =
-        kernel(point).is_none_or(|curve| Path::all().iter().all(|path| agrees(*path, curve)));
+    let curve = kernel(point);
+    let agree = Path::all(curve).iter().all(|path| agrees(*path, curve));
     [
         verify(point, digest, signature),
         agree == by_crate,
@@ -100,12 +100,13 @@ pub(crate) fn verify_every_way(point: &EcPublic, digest: &[u8], signature: &[u8]
     ]
 }
 
-fn kernel(point: &EcPublic) -> Option<Kernel> {
+/// The engine's name of a point's curve.
+pub(crate) fn kernel(point: &EcPublic) -> Kernel {
     match point.0 {
-        EcPoint::P256(_) => Some(Kernel::P256),
-        EcPoint::P384(_) => Some(Kernel::P384),
-        EcPoint::P256K(_) => Some(Kernel::P256K),
-        EcPoint::P521(_) => None,
+        EcPoint::P256(_) => Kernel::P256,
+        EcPoint::P384(_) => Kernel::P384,
+        EcPoint::P521(_) => Kernel::P521,
+        EcPoint::P256K(_) => Kernel::P256K,
     }
 }
 
@@ -118,7 +119,7 @@ fn precompute<'a>(curve: Kernel, points: impl Iterator<Item = &'a EcPublic>) {
     let borrowed: Vec<_> = coordinates.iter().map(|(x, y)| (&**x, &**y)).collect();
     for (point, table) in without
         .iter()
-        .zip(engine::tables(Path::best(), curve, &borrowed))
+        .zip(engine::tables(Path::best(curve), curve, &borrowed))
     {
         // Another thread may have been faster; it computed the same.
         let _: Result<(), Arc<PublicTable>> = point.1.0.set(Arc::new(table));

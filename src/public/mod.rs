@@ -23,7 +23,7 @@ use crate::handle::KeyHandle;
 use crate::jwk::{Jwk, PublicKey};
 
 // For the hooks of `crate::internal`.
-pub(crate) use ec::verify_every_way;
+pub(crate) use ec::{kernel, verify_every_way};
 pub use transfer::wrap_for_import;
 
 /// Checks a signature with the public half.

@@ -99,7 +99,7 @@ fn sign_ecdsa(
     let mut items = Vec::new();
     for (at, (slot, request)) in slots.iter().zip(requests).enumerate() {
         if let (Slot::Open(key), SignData::Digest(digest)) = (slot, request.data())
-            && let Opened::Ec(EcKey::Engine(of, d)) = &***key
+            && let Opened::Ec(EcKey { curve: of, d }) = &***key
             && *of == curve
         {
             places.push(at);

@@ -3,15 +3,14 @@
 //! Signatures are hedged. With a bad generator a nonce is still a good deterministic one, so
 //! the key cannot leak as it did from consoles and wallets; with a good one the same
 //! digest gives different nonces, so a fault cannot be compared with a fault-free run
-//! (draft-irtf-cfrg-det-sigs-with-noise). The engine gets its from [`nonce`], the curve
-//! crates theirs from RFC 6979 with randomness mixed in (section 3.6 there).
+//! (draft-irtf-cfrg-det-sigs-with-noise): [`nonce`] makes them.
 //!
 //! ES256K signatures leave with a low s, which every verifier accepts; verifying accepts
 //! both ([`crate::public`]).
 
 use rand_core::TryCryptoRng;
 use signature::SignatureEncoding;
-use signature::hazmat::{PrehashSigner, RandomizedPrehashSigner};
+use signature::hazmat::PrehashSigner;
 use zeroize::Zeroizing;
 
 use super::nonce::{self, Nonce};
@@ -20,78 +19,58 @@ use crate::alg::Curve;
 use crate::engine::ec::{self as engine, Curve as Kernel, Path, SignInput};
 use crate::error::{Error, ErrorKind};
 use crate::jwk::{EcPublic, EcSecret};
+use crate::public;
 use crate::seal::Randomness;
 use crate::secret::SecretBytes;
 
-/// A private key in the form that computes. Its parts erase themselves on drop.
-pub(super) enum EcKey {
-    /// Of a curve of the engine: the scalar, big-endian.
-    Engine(Kernel, SecretBytes),
-    /// Which the curve crate computes.
-    P521(Box<p521::ecdsa::SigningKey>),
+/// A private key: the scalar, big-endian. It erases itself on drop.
+pub(super) struct EcKey {
+    pub(super) curve: Kernel,
+    pub(super) d: SecretBytes,
 }
 
 impl EcKey {
     /// The key with this scalar, which belongs to this point.
     pub(super) fn open(public: &EcPublic, d: &[u8]) -> Result<Self, Error> {
         let secret = EcSecret::for_public(public, d).map_err(|_| corrupt())?;
-        Ok(match public.curve() {
-            Curve::P256 => EcKey::Engine(Kernel::P256, secret.d),
-            Curve::P384 => EcKey::Engine(Kernel::P384, secret.d),
-            Curve::P256K => EcKey::Engine(Kernel::P256K, secret.d),
-            Curve::P521 => {
-                let key = p521::ecdsa::SigningKey::from_slice(d).map_err(|_| corrupt())?;
-                EcKey::P521(Box::new(key))
-            }
-        })
+        let curve = public::kernel(public);
+        Ok(EcKey { curve, d: secret.d })
     }
 
-    /// Signs a digest with a hedged nonce: `r || s`.
+    /// Signs a digest with a hedged nonce: `r || s`. As [`in_lanes`], without the lists.
     pub(super) fn sign<R: TryCryptoRng>(
         &self,
         digest: &[u8],
         rng: &mut R,
     ) -> Result<Vec<u8>, Error> {
-        match self {
-            EcKey::Engine(curve, d) => sign_alone(*curve, d, digest, rng),
-            EcKey::P521(key) => {
-                // It fails if the generator does and for no other reason.
-                let signature: Result<p521::ecdsa::Signature, _> =
-                    key.sign_prehash_with_rng(rng, digest);
-                let signature = signature.map_err(|_| Error::from(ErrorKind::Randomness))?;
-                Ok(signature.to_bytes().to_vec())
+        let EcKey { curve, d } = self;
+        for _ in 0..MOST_NONCES {
+            let mut fresh = Zeroizing::new([0; nonce::FRESH]);
+            rng.try_fill_bytes(&mut *fresh)
+                .map_err(|_| Error::from(ErrorKind::Randomness))?;
+            let mut nonce = Nonce::zero();
+            nonce.hedge(*curve, d.expose(), digest, &fresh);
+            let input = input(*curve, d, digest, &nonce);
+            if let Some(signature) = engine::sign_one(Path::best(*curve), *curve, &input) {
+                return Ok(signature);
             }
         }
+        Err(ErrorKind::FaultDetected.into())
     }
 }
 
-/// As [`in_lanes`], for one digest and without the lists.
-fn sign_alone<R: TryCryptoRng>(
+fn input<'a>(
     curve: Kernel,
-    d: &SecretBytes,
-    digest: &[u8],
-    rng: &mut R,
-) -> Result<Vec<u8>, Error> {
-    for _ in 0..MOST_NONCES {
-        let mut fresh = Zeroizing::new([0; nonce::FRESH]);
-        rng.try_fill_bytes(&mut *fresh)
-            .map_err(|_| Error::from(ErrorKind::Randomness))?;
-        let mut nonce = Zeroizing::new([0; 64]);
-        nonce::hedged(&mut nonce, d.expose(), digest, &fresh);
-        if let Some(signature) = engine::sign_one(Path::best(), curve, &input(d, digest, &nonce)) {
-            return Ok(signature);
-        }
-    }
-    Err(ErrorKind::FaultDetected.into())
-}
-
-fn input<'a>(d: &'a SecretBytes, digest: &'a [u8], nonce: &'a Nonce) -> SignInput<'a> {
-    let d = d.expose();
+    d: &'a SecretBytes,
+    digest: &'a [u8],
+    nonce: &'a Nonce,
+) -> SignInput<'a> {
+    let (d, nonce) = (d.expose(), nonce.of(curve));
     SignInput { d, digest, nonce }
 }
 
-/// Signs many digests with the scalars of keys of a curve of the engine, each with a hedged
-/// nonce: `r || s`. Fails as a whole if the generator does.
+/// Signs many digests with the scalars of keys of a curve, each with a hedged nonce: `r || s`.
+/// Fails as a whole if the generator does.
 pub(super) fn in_lanes<R: TryCryptoRng>(
     curve: Kernel,
     items: &[(&SecretBytes, &[u8])],
@@ -104,17 +83,17 @@ pub(super) fn in_lanes<R: TryCryptoRng>(
         rng.try_fill_bytes(fresh.as_flattened_mut())
             .map_err(|_| Error::from(ErrorKind::Randomness))?;
         let items = left.iter().filter_map(|at| items.get(*at));
-        let mut nonces = Zeroizing::new(vec![[0; 64]; left.len()]);
+        let mut nonces: Vec<Nonce> = left.iter().map(|_| Nonce::zero()).collect();
         for (nonce, ((d, digest), fresh)) in nonces.iter_mut().zip(items.clone().zip(&*fresh)) {
-            nonce::hedged(nonce, d.expose(), digest, fresh);
+            nonce.hedge(curve, d.expose(), digest, fresh);
         }
         let inputs: Vec<SignInput<'_>> = items
-            .zip(&*nonces)
-            .map(|((d, digest), nonce)| input(d, digest, nonce))
+            .zip(&nonces)
+            .map(|((d, digest), nonce)| input(curve, d, digest, nonce))
             .collect();
         for (at, signature) in left
             .iter()
-            .zip(engine::sign_all(Path::best(), curve, &inputs))
+            .zip(engine::sign_all(Path::best(curve), curve, &inputs))
         {
             if let Some(result) = results.get_mut(*at) {
                 *result = signature;
@@ -139,12 +118,10 @@ pub(crate) fn sign_deterministic(
     d: &[u8],
     digest: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    match EcKey::open(public, d)? {
-        EcKey::Engine(curve, d) => deterministic(Path::best(), curve, &d, digest, 1)?
-            .pop()
-            .ok_or(ErrorKind::FaultDetected.into()),
-        EcKey::P521(_) => deterministic_by_crate(public.curve(), d, digest),
-    }
+    let EcKey { curve, d } = EcKey::open(public, d)?;
+    deterministic(Path::best(curve), curve, &d, digest, 1)?
+        .pop()
+        .ok_or(ErrorKind::FaultDetected.into())
 }
 
 /// For tests: the same signature by each path of the engine, alone and beside others, and by
@@ -155,11 +132,10 @@ pub(crate) fn sign_every_way(
     digest: &[u8],
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut signatures = vec![deterministic_by_crate(public.curve(), d, digest)?];
-    if let EcKey::Engine(curve, d) = EcKey::open(public, d)? {
-        for path in Path::all() {
-            for count in [1, 5] {
-                signatures.append(&mut deterministic(*path, curve, &d, digest, count)?);
-            }
+    let EcKey { curve, d } = EcKey::open(public, d)?;
+    for path in Path::all(curve) {
+        for count in [1, 5] {
+            signatures.append(&mut deterministic(*path, curve, &d, digest, count)?);
         }
     }
     Ok(signatures)
@@ -173,8 +149,9 @@ fn deterministic(
     digest: &[u8],
     count: usize,
 ) -> Result<Vec<Vec<u8>>, Error> {
-    let nonce = nonce::deterministic(curve, d.expose(), digest);
-    let signatures = engine::sign_all(path, curve, &vec![input(d, digest, &nonce); count]);
+    let nonce = Nonce::deterministic(curve, d.expose(), digest);
+    let inputs = vec![input(curve, d, digest, &nonce); count];
+    let signatures = engine::sign_all(path, curve, &inputs);
     let signatures: Option<Vec<_>> = signatures.into_iter().collect();
     signatures.ok_or(ErrorKind::FaultDetected.into())
 }

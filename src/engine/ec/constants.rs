@@ -46,6 +46,25 @@ pub(super) const P384: Constants = Constants {
     ),
 };
 
+pub(super) const P521: Constants = Constants {
+    p: concat!(
+        "1ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+    ),
+    n: concat!(
+        "1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "a51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409"
+    ),
+    x: concat!(
+        "0c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3d",
+        "baa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66"
+    ),
+    y: concat!(
+        "11839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e66",
+        "2c97ee72995ef42640c550b9013fad0761353c7086a272c24088be94769fd16650"
+    ),
+};
+
 /// Limbs of a number written as usual.
 pub(super) const fn parse<const L: usize>(hex: &str, bits: usize) -> [u64; L] {
     let hex = hex.as_bytes();

@@ -16,9 +16,9 @@
 use std::array::from_fn;
 use std::hint::black_box;
 
-/// Words of 62 bits of the numbers, two's complement over all of them: 434 bits,
-/// more than the 386 that a number of P-384 and its sign need.
-pub(super) const WORDS: usize = 7;
+/// Words of 62 bits of the numbers, two's complement over all of them: 620 bits,
+/// more than the 523 that a number of P-521 and its sign need.
+pub(super) const WORDS: usize = 10;
 const MASK62: u64 = (1 << 62) - 1;
 
 pub(super) type Wide = [i64; WORDS];
@@ -67,10 +67,17 @@ pub(super) fn invert<const L: usize, const BITS: u32, const N: usize>(
     primes: [&Prime; N],
     a: [[u64; L]; N],
 ) -> [[u64; L]; N] {
-    // Five words for P-256.
+    // Five words for P-256, seven for P-384.
     let words = const { (L * BITS as usize).div_ceil(62) };
-    // 590 steps are enough for 256 bits, 886 for 384 (as proven there, section 6).
-    let rounds = const { if (L * BITS as usize) < 384 { 10 } else { 15 } };
+    // 590 steps are enough for 256 bits, 886 for 384 and 1202 for 521 (as proven there, section
+    // 6: (45907 b + 30179) / 19929 for b bits).
+    let rounds = const {
+        match L * BITS as usize {
+            ..384 => 10,
+            384..521 => 15,
+            _ => 21,
+        }
+    };
     let mut f = primes.map(|prime| prime.m);
     let mut g = [[0; WORDS]; N];
     let (mut d, mut e) = ([[0; WORDS]; N], [[0; WORDS]; N]);

@@ -1,6 +1,7 @@
-//! Elliptic curves: ECDSA on P-256, P-384 and secp256k1.
+//! Elliptic curves: ECDSA on P-256, P-384, P-521 and secp256k1.
 //!
-//! * `kernel/`: eight at a time in the lanes of AVX-512 IFMA, or one spread over the lanes.
+//! * `kernel/`: eight at a time in the lanes of AVX-512 IFMA, or one spread over the lanes; not
+//!   on P-521.
 //! * `portable/`: one at a time, on every processor.
 //! * `constants.rs` and `divsteps.rs`: what both need.
 
@@ -21,12 +22,22 @@ use super::erase::erase_stack;
 pub(crate) enum Curve {
     P256,
     P384,
+    P521,
     /// secp256k1, whose signatures are given the lower `s`.
     P256K,
 }
 
 impl Curve {
-    pub(crate) const ALL: &[Curve] = &[Curve::P256, Curve::P384, Curve::P256K];
+    pub(crate) const ALL: &[Curve] = &[Curve::P256, Curve::P384, Curve::P521, Curve::P256K];
+
+    /// How many bytes of a nonce it takes: those of its order, and eight more at least
+    /// (FIPS 186-5 section A.3.1), in whole hashes.
+    pub(crate) fn nonce_len(self) -> usize {
+        match self {
+            Curve::P256 | Curve::P384 | Curve::P256K => 64,
+            Curve::P521 => 128,
+        }
+    }
 }
 
 /// By which arithmetic. Both give the same.
@@ -37,17 +48,17 @@ pub(crate) enum Path {
 }
 
 impl Path {
-    /// What this processor can run, the fastest first.
-    pub(crate) fn all() -> &'static [Path] {
-        match cpu::has_ifma() {
-            true => &[Path::Lanes, Path::Portable],
-            false => &[Path::Portable],
+    /// What there is for a curve on this processor, the fastest first.
+    pub(crate) fn all(curve: Curve) -> &'static [Path] {
+        match Path::best(curve) {
+            Path::Lanes => &[Path::Lanes, Path::Portable],
+            Path::Portable => &[Path::Portable],
         }
     }
 
     /// The fastest.
-    pub(crate) fn best() -> Path {
-        match cpu::has_ifma() {
+    pub(crate) fn best(curve: Curve) -> Path {
+        match curve != Curve::P521 && cpu::has_ifma() {
             true => Path::Lanes,
             false => Path::Portable,
         }
@@ -59,10 +70,11 @@ impl Path {
 pub(crate) struct SignInput<'a> {
     /// The private scalar, in `1..n`, big-endian.
     pub(crate) d: &'a [u8],
-    /// Of which as many leading bytes count as the order has.
+    /// Of which as many leading bytes count as the order has; of P-521, whose order ends within
+    /// a byte, no more than 64, which is all that a hash has.
     pub(crate) digest: &'a [u8],
-    /// The nonce: big-endian, and taken modulo the order.
-    pub(crate) nonce: &'a [u8; 64],
+    /// The nonce: big-endian, [`Curve::nonce_len`] bytes, and taken modulo the order.
+    pub(crate) nonce: &'a [u8],
 }
 
 /// What is verified: with which key, what was signed, and `r || s`.
@@ -73,7 +85,7 @@ pub(crate) struct VerifyInput<'a> {
     pub(crate) signature: &'a [u8],
 }
 
-/// Multiples of a public point, with which is verified: 4 to 8 KB.
+/// Multiples of a public point, with which is verified: 4 to 9 KB.
 pub(crate) struct PublicTable(Table);
 
 enum Table {

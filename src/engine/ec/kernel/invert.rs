@@ -184,7 +184,7 @@ impl<'a> Number<'a> {
 
 /// The words in use.
 const fn words(limbs: usize) -> usize {
-    if limbs == 5 { 5 } else { WORDS }
+    (52 * limbs).div_ceil(62)
 }
 
 /// Of 62 bits of `f` and `g`, which decide as many steps, 60 are used: ten times that is enough

@@ -1,6 +1,7 @@
 //! The kernels, in lanes. From the bottom up: [`modulus`] and [`field`] (arithmetic modulo a
 //! prime), [`limbs`], [`invert`], [`point`], [`table`] and [`spread`] (multiples of a
-//! point), [`sign`], [`verify`].
+//! point), [`sign`], [`verify`]. P-521 has none: [`Path::all`](super::Path::all) does not name
+//! them, and nothing is told if they are asked.
 
 // Indices are of arrays of a fixed size, or counts of them; words are cut on purpose.
 #![allow(
@@ -47,6 +48,7 @@ pub(super) fn sign_all(curve: Curve, inputs: &[SignInput<'_>]) -> Vec<Option<Vec
         Curve::P256 => sign::sign_all::<curve::P256, 5>(inputs),
         Curve::P256K => sign::sign_all::<curve::P256K, 5>(inputs),
         Curve::P384 => sign::sign_all::<curve::P384, 8>(inputs),
+        Curve::P521 => vec![None; inputs.len()],
     })
 }
 
@@ -55,6 +57,7 @@ pub(super) fn sign_one(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
         Curve::P256 => sign::sign_one::<curve::P256, 5>(input),
         Curve::P256K => sign::sign_one::<curve::P256K, 5>(input),
         Curve::P384 => sign::sign_one::<curve::P384, 8>(input),
+        Curve::P521 => None,
     })
 }
 
@@ -72,6 +75,7 @@ pub(super) fn tables(curve: Curve, points: &[(&[u8], &[u8])]) -> Vec<Table> {
             let tables = in_lanes!(verify::tables::<curve::P384, 8>(points));
             tables.into_iter().map(Table::P384).collect()
         }
+        Curve::P521 => Vec::new(),
     }
 }
 
@@ -104,6 +108,7 @@ pub(super) fn verify_all_vartime(
             let verdicts = in_lanes!(verify::verify_all_vartime::<curve::P384, 8>(&inputs));
             Some(verdicts)
         }
+        Curve::P521 => None,
     }
 }
 

@@ -205,7 +205,7 @@ fn numbers<const L: usize>(
 }
 
 /// A nonce as two numbers below `R`: `low + high R`.
-fn wide<const L: usize>(nonce: &[u8; 64]) -> [[u64; L]; 2] {
+fn wide<const L: usize>(nonce: &[u8]) -> [[u64; L]; 2] {
     let limbs: [u64; 16] = from_bytes(nonce);
     [from_fn(|i| limbs[i]), from_fn(|i| limbs[L + i])]
 }

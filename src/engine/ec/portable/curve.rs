@@ -10,6 +10,8 @@ use crate::engine::ec::constants::{self, parse};
 pub(crate) trait Curve<const L: usize>: Copy + 'static {
     type Field: Modulus<L>;
     type Order: Modulus<L>;
+    /// How wide a coordinate and a scalar are written.
+    const BYTES: usize = Self::Order::BITS.div_ceil(8);
     /// Whether `a` is zero, and not -3.
     const A_IS_ZERO: bool;
     /// Whether signatures have the lower of `s` and `n - s`.
@@ -57,3 +59,4 @@ macro_rules! curve {
 curve!(P256, P256Field, P256Order, 4, false);
 curve!(P256K, P256KField, P256KOrder, 4, true);
 curve!(P384, P384Field, P384Order, 6, false);
+curve!(P521, P521Field, P521Order, 9, false);

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::marker::PhantomData;
 use std::ops::{Add, Mul, Sub};
 
+use super::mersenne;
 use super::modulus::Modulus;
 use crate::engine::ec::divsteps::{Prime, invert};
 use crate::engine::erase::Plain;
@@ -51,6 +52,9 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
 
     #[inline]
     pub(crate) fn square(&self) -> Self {
+        if M::IS_MERSENNE {
+            return Fe(mersenne::square::<M, L>(&self.0), PhantomData);
+        }
         *self * *self
     }
 
@@ -143,6 +147,9 @@ impl<M: Modulus<L>, const L: usize> Mul for Fe<M, L> {
 /// of `m` that makes its lowest limb zero, in turns. The sum of both is below `2 m`.
 #[inline]
 fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]) -> [u64; L] {
+    if M::IS_MERSENNE {
+        return mersenne::multiply::<M, L>(a, b);
+    }
     let (mut sum, mut top) = ([0; L], 0);
     for a in a {
         let mut carry = 0;
@@ -164,7 +171,7 @@ fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]) -> [u64; 
 
 /// `a + 2^(64 L) above`, below `2 m`, without the `m` that may be too much.
 #[inline]
-fn reduce_once<M: Modulus<L>, const L: usize>(a: &[u64; L], above: u64) -> [u64; L] {
+pub(super) fn reduce_once<M: Modulus<L>, const L: usize>(a: &[u64; L], above: u64) -> [u64; L] {
     let mut reduced = *a;
     let borrow = limbs::sub(&mut reduced, &M::M);
     // It was below m if what is borrowed is not there.

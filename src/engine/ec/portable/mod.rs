@@ -1,5 +1,5 @@
 //! The arithmetic for every processor: one number at a time, in limbs of 64 bits. From the bottom
-//! up: [`modulus`] and [`field`] (arithmetic modulo a prime), [`point`], [`table`] (multiples of
+//! up: [`modulus`], [`mersenne`] and [`field`] (arithmetic modulo a prime), [`point`], [`table`] (multiples of
 //! a point), [`sign`], [`verify`].
 
 // Indices are of arrays of a fixed size, or counts of them.
@@ -12,6 +12,7 @@
 
 mod curve;
 mod field;
+mod mersenne;
 mod modulus;
 mod point;
 mod sign;
@@ -26,6 +27,7 @@ pub(super) enum Table {
     P256(table::Table<curve::P256, 4>),
     P256K(table::Table<curve::P256K, 4>),
     P384(table::Table<curve::P384, 6>),
+    P521(table::Table<curve::P521, 9>),
 }
 
 pub(super) fn sign(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
@@ -33,6 +35,7 @@ pub(super) fn sign(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
         Curve::P256 => sign::sign::<curve::P256, 4>(input),
         Curve::P256K => sign::sign::<curve::P256K, 4>(input),
         Curve::P384 => sign::sign::<curve::P384, 6>(input),
+        Curve::P521 => sign::sign::<curve::P521, 9>(input),
     }
 }
 
@@ -46,6 +49,7 @@ pub(super) fn table(curve: Curve, (x, y): (&[u8], &[u8])) -> Table {
         Curve::P256 => Table::P256(table::key_table(&point(x, y))),
         Curve::P256K => Table::P256K(table::key_table(&point(x, y))),
         Curve::P384 => Table::P384(table::key_table(&point(x, y))),
+        Curve::P521 => Table::P521(table::key_table(&point(x, y))),
     }
 }
 
@@ -54,6 +58,7 @@ pub(super) fn verify_vartime(key: &Table, digest: &[u8], signature: &[u8]) -> Op
         Table::P256(key) => verify::verify_vartime(key, digest, signature),
         Table::P256K(key) => verify::verify_vartime(key, digest, signature),
         Table::P384(key) => verify::verify_vartime(key, digest, signature),
+        Table::P521(key) => verify::verify_vartime(key, digest, signature),
     }
 }
 

@@ -2,11 +2,14 @@
 
 use crate::engine::ec::constants::{negated_inverse, power_of_two};
 
-/// A prime modulus `m` of a curve, of its field or its order, in limbs of 64 bits, all of which
-/// it fills to the top bit.
+/// A prime modulus `m` of a curve, of its field or its order, in limbs of 64 bits.
 pub(crate) trait Modulus<const L: usize>: Copy {
     const M: [u64; L];
 
+    /// How many bits it has: all that there is room for, but for P-521.
+    const BITS: usize = 64 * L - Self::M[L - 1].leading_zeros() as usize;
+    /// Whether it is `2^BITS - 1`.
+    const IS_MERSENNE: bool = is_mersenne(&Self::M);
     /// `-1 / m` modulo 2^64.
     const N0: u64 = negated_inverse(Self::M[0], 64);
     /// `R`, which is one in Montgomery form.
@@ -15,4 +18,16 @@ pub(crate) trait Modulus<const L: usize>: Copy {
     const R2: [u64; L] = power_of_two(&Self::M, 64, 2 * 64 * L);
     /// `R^3`.
     const R3: [u64; L] = power_of_two(&Self::M, 64, 3 * 64 * L);
+}
+
+/// Whether all bits up to the highest are set.
+const fn is_mersenne<const L: usize>(m: &[u64; L]) -> bool {
+    let mut i = 0;
+    while i + 1 < L {
+        if m[i] != u64::MAX {
+            return false;
+        }
+        i += 1;
+    }
+    m[L - 1] & m[L - 1].wrapping_add(1) == 0
 }

@@ -35,8 +35,8 @@ fn signature<C: Curve<L>, const L: usize>(
     // As one answer: a compiler would ask for each.
     let good = black_box(!(k.is_zero() | r.is_zero() | s.is_zero()));
     good.then(|| {
-        let mut bytes = vec![0; 16 * L];
-        let (first, second) = bytes.split_at_mut(8 * L);
+        let mut bytes = vec![0; 2 * C::BYTES];
+        let (first, second) = bytes.split_at_mut(C::BYTES);
         limbs::to_be(&r.number(), first);
         limbs::to_be(&s.number(), second);
         bytes
@@ -68,12 +68,11 @@ fn lower<M: Modulus<L>, const L: usize>(s: &Fe<M, L>) -> Fe<M, L> {
     s.negate_if(mask((*s + *s).number()[0] & 1))
 }
 
-/// A nonce of 512 bits, reduced.
-fn nonce<M: Modulus<L>, const L: usize>(nonce: &[u8; 64]) -> Fe<M, L> {
-    let all: [u64; 8] = leading(nonce);
-    let (low, high) = all.split_at(L);
+/// A nonce of up to 1024 bits, reduced: as many as two numbers have room for.
+fn nonce<M: Modulus<L>, const L: usize>(nonce: &[u8]) -> Fe<M, L> {
+    let all: [u64; 16] = leading(nonce);
     let mut halves = [[0; L]; 2];
-    halves[0].copy_from_slice(low);
-    halves[1][..8 - L].copy_from_slice(high);
+    let limbs = halves.as_flattened_mut().iter_mut();
+    limbs.zip(all).for_each(|(to, from)| *to = from);
     Fe::wide(&halves[0], &halves[1])
 }

@@ -27,7 +27,7 @@ fn operands<M: Modulus<L>, const L: usize>() -> Vec<[u64; L]> {
     }
     let mut numbers = Numbers(7);
     for _ in 0..40 {
-        let mut random = [0; 48];
+        let mut random = [0; 72];
         numbers.bytes(&mut random[..8 * L]);
         operands.extend(limbs::from_be(&random[..8 * L]));
     }
@@ -81,6 +81,8 @@ fn arithmetic_agrees_with_plain_numbers() {
     agrees::<curve::P256KOrder, 4>();
     agrees::<curve::P384Field, 6>();
     agrees::<curve::P384Order, 6>();
+    agrees::<curve::P521Field, 9>();
+    agrees::<curve::P521Order, 9>();
 }
 
 #[test]
@@ -88,4 +90,5 @@ fn inverses_are_inverses() {
     inverts::<curve::P256Field, curve::P256Order, 4>();
     inverts::<curve::P256KField, curve::P256KOrder, 4>();
     inverts::<curve::P384Field, curve::P384Order, 6>();
+    inverts::<curve::P521Field, curve::P521Order, 9>();
 }

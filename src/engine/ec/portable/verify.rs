@@ -36,8 +36,8 @@ pub(crate) fn verify_vartime<C: Curve<L>, const L: usize>(
 
 /// `r` and `s`, if they are in `1..n` and as wide as they must be.
 fn scalars<C: Curve<L>, const L: usize>(signature: &[u8]) -> Option<([u64; L], [u64; L])> {
-    let (r, s) = signature.split_at_checked(8 * L)?;
-    if s.len() != 8 * L {
+    let (r, s) = signature.split_at_checked(C::BYTES)?;
+    if s.len() != C::BYTES {
         return None;
     }
     let (r, s) = (limbs::from_be(r)?, limbs::from_be(s)?);
