@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use crate::alg::KeySpec;
 use crate::error::{Error, Rule};
 use crate::jwk::Jwk;
+use crate::stripes::Striped;
 
 /// The name of a backend, such as `software`. It stands in records and in the
 /// associated data of sealed keys, so it must stay the same as long as they live.
@@ -115,7 +116,7 @@ struct Inner {
 /// What a backend has made of this very handle and keeps elsewhere, so that it need not be
 /// looked up for each use. No part of what a handle says: nothing is owned, stored or shown.
 #[derive(Default)]
-struct Memo(OnceLock<Weak<dyn Any + Send + Sync>>);
+struct Memo(OnceLock<Striped<Weak<dyn Any + Send + Sync>>>);
 
 impl KeyHandle {
     /// Puts a handle together: for backends, and for stores that read one back.
@@ -177,13 +178,16 @@ impl KeyHandle {
 
     /// What was remembered, as long as its owner keeps it.
     pub(crate) fn recall<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.0.memo.0.get()?.upgrade()?.downcast().ok()
+        self.0.memo.0.get()?.mine().upgrade()?.downcast().ok()
     }
 
     /// Remembers something with this handle and its clones, once and for all.
-    pub(crate) fn remember<T: Any + Send + Sync>(&self, owner: &Arc<T>) {
-        let weak: Weak<T> = Arc::downgrade(owner);
-        self.0.memo.0.get_or_init(|| weak);
+    pub(crate) fn remember<T: Any + Send + Sync>(&self, owners: &Striped<Arc<T>>) {
+        let weak = |owner: &Arc<T>| -> Weak<dyn Any + Send + Sync> {
+            let weak: Weak<T> = Arc::downgrade(owner);
+            weak
+        };
+        self.0.memo.0.get_or_init(|| owners.map(weak));
     }
 
     /// Whether both are clones of one: equal, and cheaper to find out.

@@ -56,13 +56,14 @@ const fn planned(
 /// Lowest first. A row may only build on rows above it in this list.
 const ARROWS: &[Row] = &[
     row("error", None, &[]),
+    row("stripes", None, &[]),
     row("secret", None, &["error"]),
     row("engine", None, &[]),
     row("alg", Some("secret"), &[]),
     // A public key keeps what the engine computed from it.
     row("jwk", Some("alg"), &["engine"]),
     row("encoding", Some("jwk"), &[]),
-    row("handle", Some("encoding"), &[]),
+    row("handle", Some("encoding"), &["stripes"]),
     row("fit", Some("handle"), &[]),
     row("public", Some("fit"), &[]),
     row("provider", Some("public"), &[]),

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::cache::Kept;
+use super::cache::Lease;
 use super::ec::EcKey;
 use super::opened::Opened;
 use super::{Software, ec, operations, rsa};
@@ -19,7 +19,7 @@ use crate::public;
 /// What a request has come to.
 enum Slot {
     /// Its key is open, nothing is done yet.
-    Open(Arc<Kept>),
+    Open(Arc<Lease>),
     Done(Result<Signature, Error>),
 }
 

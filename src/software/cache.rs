@@ -2,7 +2,9 @@
 //! operation.
 //!
 //! A handle remembers the key that was opened from it, so most uses take neither a lock
-//! nor a look at the map. The cache alone keeps keys: what it lets go is forgotten.
+//! nor a look at the map. The cache alone keeps keys: what it lets go is forgotten. Users are
+//! counted in [`stripes`](crate::stripes), so that threads that use one key do not wait for each
+//! other.
 //!
 //! An id is a name and no proof: a hit counts only if the handle presented is the one
 //! that was opened, to the last byte. Otherwise someone who knows an id could use the
@@ -21,9 +23,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::opened::Opened;
 use crate::handle::{KeyHandle, ProviderKeyId};
+use crate::stripes::Striped;
 
-/// What an entry takes besides key and blob.
-const OVERHEAD: usize = 256;
+/// What an entry takes besides key and blob: most of it is the lines of its counts.
+const OVERHEAD: usize = 1536;
 
 pub(super) struct Cache {
     max_bytes: usize,
@@ -44,12 +47,19 @@ struct Inner {
 
 struct Entry {
     handle: KeyHandle,
-    key: Arc<Kept>,
+    key: Leases,
     bytes: usize,
 }
 
+/// All that keep a key open, but for operations that run.
+type Leases = Striped<Arc<Lease>>;
+
+/// The use of an opened key, whose users are counted in a cache line of its own.
+#[repr(align(64))]
+pub(super) struct Lease(Arc<Kept>);
+
 /// An opened key, as a cache and the handles that it was opened from share it.
-pub(super) struct Kept {
+struct Kept {
     key: Opened,
     serial: u64,
     used: AtomicU64,
@@ -68,33 +78,31 @@ impl Cache {
         }
     }
 
-    pub(super) fn get(&self, handle: &KeyHandle) -> Option<Arc<Kept>> {
-        let key = match handle.recall::<Kept>() {
-            Some(key) if key.serial == self.serial && !key.gone.load(Ordering::Relaxed) => key,
+    pub(super) fn get(&self, handle: &KeyHandle) -> Option<Arc<Lease>> {
+        let lease = match handle.recall::<Lease>() {
+            Some(lease) if lease.0.is_in(self) => lease,
             _ => self.look_up(handle)?,
         };
-        let now = self.now.load(Ordering::Relaxed);
+        let (key, now) = (&lease.0, self.now.load(Ordering::Relaxed));
         if key.used.load(Ordering::Relaxed) != now {
             key.used.store(now, Ordering::Relaxed);
         }
-        Some(key)
+        Some(lease)
     }
 
     #[cold]
-    fn look_up(&self, handle: &KeyHandle) -> Option<Arc<Kept>> {
+    fn look_up(&self, handle: &KeyHandle) -> Option<Arc<Lease>> {
         let inner = self.read();
         let entry = inner.entries.get(&handle.id())?;
         if !are_clones(&entry.handle, handle) && entry.handle != *handle {
             return None;
         }
-        let key = Arc::clone(&entry.key);
-        drop(inner);
-        handle.remember(&key);
-        Some(key)
+        handle.remember(&entry.key);
+        Some(Arc::clone(entry.key.mine()))
     }
 
     /// Keeps a key that has just been opened, in place of an older one of the same id.
-    pub(super) fn put(&self, handle: &KeyHandle, key: Opened) -> Arc<Kept> {
+    pub(super) fn put(&self, handle: &KeyHandle, key: Opened) -> Arc<Lease> {
         let bytes = OVERHEAD + handle.blob().len() + key.weight(handle.spec());
         let fits = bytes <= self.max_bytes;
         let now = self.now.fetch_add(u64::from(fits), Ordering::Relaxed) + 1;
@@ -105,18 +113,20 @@ impl Cache {
             gone: AtomicBool::new(!fits),
         });
         if !fits {
-            return key;
+            return Arc::new(Lease(key));
         }
+        let leases = Leases::new(|| Arc::new(Lease(Arc::clone(&key))));
+        let lease = Arc::clone(leases.mine());
+        handle.remember(&leases);
         let entry = Entry {
             handle: handle.clone(),
-            key: Arc::clone(&key),
+            key: leases,
             bytes,
         };
         let gone = self.write().put(entry, self.max_bytes);
         // The lock is free again: erasing keys is not done under it.
         drop(gone);
-        handle.remember(&key);
-        key
+        lease
     }
 
     pub(super) fn evict(&self, id: ProviderKeyId) {
@@ -163,7 +173,7 @@ impl Inner {
         let mut by_age: Vec<_> = self
             .entries
             .iter()
-            .map(|(id, entry)| (entry.key.used.load(Ordering::Relaxed), *id))
+            .map(|(id, entry)| (entry.key.mine().0.used.load(Ordering::Relaxed), *id))
             .collect();
         by_age.sort_unstable();
         for (_, id) in by_age {
@@ -177,7 +187,7 @@ impl Inner {
     fn remove(&mut self, id: ProviderKeyId) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
         self.bytes -= entry.bytes;
-        entry.key.gone.store(true, Ordering::Relaxed);
+        entry.key.mine().0.gone.store(true, Ordering::Relaxed);
         Some(entry)
     }
 }
@@ -189,11 +199,18 @@ fn are_clones(cached: &KeyHandle, presented: &KeyHandle) -> bool {
     std::ptr::eq(a, b) && !a.is_empty()
 }
 
-impl Deref for Kept {
+impl Kept {
+    /// Whether a cache keeps it.
+    fn is_in(&self, cache: &Cache) -> bool {
+        self.serial == cache.serial && !self.gone.load(Ordering::Relaxed)
+    }
+}
+
+impl Deref for Lease {
     type Target = Opened;
 
     fn deref(&self) -> &Opened {
-        &self.key
+        &self.0.key
     }
 }
 
@@ -246,21 +263,21 @@ mod tests {
         let (cache, other) = (Cache::new(1 << 20), Cache::new(1 << 20));
         let first = handle(1, b"blob");
         let key = cache.put(&first, key());
-        assert!(Arc::ptr_eq(&first.recall::<Kept>().unwrap(), &key));
+        assert!(Arc::ptr_eq(&first.recall::<Lease>().unwrap(), &key));
         let second = handle(1, b"blob");
-        assert!(second.recall::<Kept>().is_none());
+        assert!(second.recall::<Lease>().is_none());
         assert!(cache.get(&second).is_some());
-        assert!(Arc::ptr_eq(&second.recall::<Kept>().unwrap(), &key));
+        assert!(Arc::ptr_eq(&second.recall::<Lease>().unwrap(), &key));
         for handle in [&first, &first.clone(), &second] {
             assert!(Arc::ptr_eq(&cache.get(handle).unwrap(), &key));
             assert!(other.get(handle).is_none(), "the key of another cache");
         }
         cache.evict(first.id());
         // Still in use, and not handed out any more.
-        assert!(first.recall::<Kept>().is_some());
+        assert!(first.recall::<Lease>().is_some());
         assert!(cache.get(&first).is_none());
         drop(key);
-        assert!(first.recall::<Kept>().is_none());
+        assert!(first.recall::<Lease>().is_none());
         // The next one is found without being remembered.
         cache.put(&first, self::key());
         assert!(cache.get(&first).is_some());
@@ -311,7 +328,7 @@ mod tests {
     fn an_evicted_key_is_dropped() {
         let cache = Cache::new(1 << 20);
         let key = cache.put(&handle(1, b"blob"), key());
-        let weak = Arc::downgrade(&key);
+        let weak = Arc::downgrade(&key.0);
         drop(key);
         assert!(weak.upgrade().is_some());
         cache.evict(ProviderKeyId::from_bytes([1; 16]));

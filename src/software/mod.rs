@@ -79,7 +79,7 @@ use crate::public;
 use crate::seal::Randomness;
 use crate::secret::SecretBytes;
 
-use cache::{Cache, Kept};
+use cache::{Cache, Lease};
 use opened::Opened;
 use sealing::{Identity, SealingKeys};
 
@@ -132,7 +132,7 @@ impl Software {
     }
 
     /// The opened key behind a handle, from the cache or from its blob.
-    fn open(&self, handle: &KeyHandle) -> Result<Arc<Kept>, Error> {
+    fn open(&self, handle: &KeyHandle) -> Result<Arc<Lease>, Error> {
         if let Some(key) = self.cache.get(handle) {
             return Ok(key);
         }

@@ -246,7 +246,7 @@ impl<'k> LookedUp<'k> {
                 let done = done.get_mut(batch).and_then(Iterator::next);
                 done.unwrap_or_else(lost)
             });
-            let id = state.as_ref().ok().map(|state| &state.id);
+            let id = state.as_ref().ok().map(|state| state.id());
             let value = key.audit(self.begun, what(item), id, result);
             results.push(value.and_then(|value| {
                 let key = id.ok_or(ErrorKind::NotFound)?.clone();

@@ -82,7 +82,7 @@ impl Key {
     /// [`NotFound`](ErrorKind::NotFound) if it is gone; those of the store. So for all
     /// the methods that only tell something.
     pub fn id(&self) -> Result<KeyId, Error> {
-        Ok(self.told()?.id.clone())
+        Ok(self.told()?.id().clone())
     }
 
     /// The kind of key.
@@ -134,7 +134,7 @@ impl Key {
     pub fn jwk(&self) -> Result<Jwk, Error> {
         let state = self.told()?;
         let VersionRecord { facts, handle } = &state.record;
-        self.core.jwk(&state.id, handle, facts.ops)
+        self.core.jwk(state.id(), handle, facts.ops)
     }
 
     /// Signs a message, as JWS does: ES*, RS* and PS* over its hash, HS* over the
@@ -307,8 +307,8 @@ impl Key {
         };
         let granted = self.core.grant(op, what.1, &state);
         let result = granted.and_then(|granted| work(&granted));
-        let value = self.audit(begun, what, Some(&state.id), result)?;
-        let key = state.id.clone();
+        let value = self.audit(begun, what, Some(state.id()), result)?;
+        let key = state.id().clone();
         Ok(Keyed { key, value })
     }
 
@@ -376,7 +376,7 @@ impl Key {
 
     /// The identifier of the version as it is now.
     pub(super) fn resolved(&self) -> Result<KeyId, Error> {
-        Ok(self.state()?.id.clone())
+        Ok(self.state()?.id().clone())
     }
 
     /// The version as it is now.

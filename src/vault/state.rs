@@ -11,14 +11,23 @@ use super::record::{KeyRecord, VersionRecord, corrupt, key_record, version_recor
 use super::{Core, KeyId, KeyName, KeyVersion, Record};
 use crate::error::{Error, ErrorKind};
 use crate::provider::KeyProvider;
+use crate::stripes::Striped;
 
 /// A decoded record.
 pub(super) struct State {
-    pub(super) id: KeyId,
+    ids: Striped<KeyId>,
     pub(super) record: VersionRecord,
     /// Where its key lives.
     pub(super) provider: Arc<dyn KeyProvider>,
     revision: u64,
+}
+
+impl State {
+    /// What its results carry.
+    #[inline]
+    pub(super) fn id(&self) -> &KeyId {
+        self.ids.mine()
+    }
 }
 
 /// A version as it is now.
@@ -140,7 +149,7 @@ impl Found {
 
     /// Whether this is what was decoded.
     fn is_of(&self, state: &State) -> bool {
-        state.id.version() == self.version && state.revision == self.record.revision
+        state.id().version() == self.version && state.revision == self.record.revision
     }
 
     fn decode(self, core: &Core, name: &KeyName) -> Result<State, Error> {
@@ -151,7 +160,7 @@ impl Found {
         }
         let provider = Arc::clone(core.providers.by_id(record.handle.provider())?);
         Ok(State {
-            id: KeyId::new(core.host.clone(), self.name, self.version),
+            ids: KeyId::new(core.host.clone(), self.name, self.version).striped(),
             record,
             provider,
             revision: self.record.revision,
