@@ -80,11 +80,9 @@ impl HmacSha256 {
         keyed
     }
 
+    /// What stays on the stack is the inner hash, which is of no use without the outer state.
     fn mac(&self, data: &[u8]) -> [u8; 32] {
-        let mut digest = finish(self.inner, data);
-        let mac = finish(self.outer, &digest);
-        digest.zeroize();
-        mac
+        finish(self.outer, &finish(self.inner, data))
     }
 }
 
@@ -126,7 +124,6 @@ fn finish(mut state: [u32; 8], data: &[u8]) -> [u8; 32] {
     let mut digest = [0; 32];
     let words = digest.as_chunks_mut().0.iter_mut().zip(&state);
     words.for_each(|(to, word)| *to = word.to_be_bytes());
-    state.zeroize();
     digest
 }
 
