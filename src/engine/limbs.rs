@@ -52,12 +52,11 @@ pub(super) fn sub(a: &mut [u64], b: &[u64]) -> u64 {
 }
 
 /// `a -= b` where `condition`, 0 or 1, is 1.
-pub(super) fn sub_if(a: &mut [u64], b: &[u64], condition: u64) {
+pub(super) fn sub_if<const N: usize>(a: &mut [u64; N], b: &[u64; N], condition: u64) {
     let mask = std::hint::black_box(condition).wrapping_neg();
-    let mut borrow = false;
-    for (a, b) in a.iter_mut().zip(b) {
-        (*a, borrow) = a.borrowing_sub(*b & mask, borrow);
-    }
+    // All limbs of it first: among the subtractions the masking would break their chain.
+    let b = Zeroizing::new(b.map(|limb| limb & mask));
+    sub(a, b.as_slice());
 }
 
 /// `a += b` where `condition`, 0 or 1, is 1; what is carried out is lost.
@@ -82,7 +81,7 @@ pub(super) fn equal(a: &[u64], b: &[u64]) -> u64 {
 }
 
 /// `a = 2 a + bit mod m`, for `a` below `m`.
-pub(super) fn double(a: &mut [u64], bit: u64, m: &[u64]) {
+pub(super) fn double<const N: usize>(a: &mut [u64; N], bit: u64, m: &[u64; N]) {
     let mut carry = bit;
     for limb in a.iter_mut() {
         (*limb, carry) = ((*limb << 1) | carry, *limb >> 63);
@@ -96,7 +95,7 @@ pub(super) fn remainder<const N: usize>(a: &[u64], m: &[u64; N]) -> Zeroizing<[u
     let mut rest = Zeroizing::new([0; N]);
     for limb in a.iter().rev() {
         for shift in (0..u64::BITS).rev() {
-            double(rest.as_mut_slice(), (limb >> shift) & 1, m);
+            double(&mut rest, (limb >> shift) & 1, m);
         }
     }
     rest

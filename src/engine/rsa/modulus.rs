@@ -71,7 +71,7 @@ impl<const N: usize> Modulus<N> {
             self.square(&mut power, &mut t);
             if (k >> bit) & 1 == 1 {
                 self.reduce_once(&mut power);
-                limbs::double(power.as_mut_slice(), 0, self.n.as_slice());
+                limbs::double(&mut power, 0, &self.n);
             }
         }
         power
@@ -154,20 +154,20 @@ impl<const N: usize> Modulus<N> {
     /// Takes `n` off where `a` reaches it.
     pub(super) fn reduce_once(&self, a: &mut [u64; N]) {
         let reaches = 1 ^ limbs::less(a, self.n.as_slice());
-        limbs::sub_if(a, self.n.as_slice(), reaches);
+        limbs::sub_if(a, &self.n, reaches);
     }
 
     /// Reduces `a + 2^(64 N) above`, which is below `2 n`.
     pub(super) fn reduce_below_double(&self, a: &mut [u64; N], above: u64) {
         let reaches = 1 ^ limbs::less(a, self.n.as_slice());
-        limbs::sub_if(a, self.n.as_slice(), above | reaches);
+        limbs::sub_if(a, &self.n, above | reaches);
     }
 
     /// `out` becomes `t / R mod n`, below `R`, for a `t` of `2 N` limbs.
     fn reduce(&self, t: &mut Scratch, out: &mut [u64; N]) {
         let top = limbs::clear_low(&mut t[..2 * N], &self.n, *self.n0);
         out.copy_from_slice(&t[N..2 * N]);
-        limbs::sub_if(out.as_mut_slice(), self.n.as_slice(), u64::from(top));
+        limbs::sub_if(out, &self.n, u64::from(top));
     }
 }
 

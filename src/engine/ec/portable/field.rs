@@ -129,7 +129,10 @@ impl<M: Modulus<L>, const L: usize> Sub for Fe<M, L> {
     fn sub(self, other: Self) -> Self {
         let mut difference = self.0;
         let borrow = limbs::sub(&mut difference, &other.0);
-        limbs::add_if(&mut difference, &M::M, borrow);
+        // All limbs of it first: among the additions the masking would break their carries' chain.
+        let mask = mask(borrow);
+        let m = M::M.map(|limb| limb & mask);
+        limbs::add(&mut difference, &m);
         Fe(difference, PhantomData)
     }
 }
