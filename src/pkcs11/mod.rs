@@ -243,11 +243,11 @@ impl Pkcs11 {
     /// id or its public half is missing, [`Unavailable`](crate::ErrorKind::Unavailable).
     ///
     /// ```no_run
-    /// # use strongroom::pkcs11::Pkcs11;
-    /// # let (hsm, vault): (Pkcs11, strongroom::vault::Vault) = unimplemented!();
+    /// # fn adopt(hsm: &strongroom::pkcs11::Pkcs11, vault: &strongroom::vault::Vault) -> Result<(), strongroom::Error> {
     /// let handle = hsm.adopt_by_id(&[0x01, 0x02])?;
     /// let key = vault.adopt("signing", &handle, &Default::default())?;
-    /// # Ok::<(), strongroom::Error>(())
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn adopt_by_id(&self, id: &[u8]) -> Result<KeyHandle, Error> {
         self.adopt(Locator::Id(id.to_vec()))
