@@ -1,11 +1,12 @@
 //! The nonces of ECDSA: what must never repeat, be guessed or be biased.
 //!
 //! A signature's nonce is `SHA-512(label || d || digest || 32 fresh random bytes)`, or for P-521
-//! two such hashes that begin with different labels, taken modulo the order. This is the construction of OpenSSL (`BN_generate_dsa_nonce`) and BoringSSL, and
-//! has the property that RFC 6979 section 3.6 and draft-irtf-cfrg-det-sigs-with-noise ask of
-//! a hedged nonce: with a generator that gives the same bytes for ever it is a deterministic
-//! nonce keyed by `d`, different for different digests; with a good one it is also different
-//! each time, so that a fault cannot be compared with a fault-free run.
+//! two such hashes that begin with different labels, taken modulo the order. This is the
+//! construction of OpenSSL (`BN_generate_dsa_nonce`) and BoringSSL, and has the property that
+//! RFC 6979 section 3.6 and draft-irtf-cfrg-det-sigs-with-noise ask of a hedged nonce: with a
+//! generator that gives the same bytes for ever it is a deterministic nonce keyed by `d`,
+//! different for different digests; with a good one it is also different each time, so that a
+//! fault cannot be compared with a fault-free run.
 //!
 //! It is not the HMAC_DRBG of RFC 6979, which takes twenty-two blocks of SHA-256 for
 //! one nonce, a third of the time of a signature in the lanes. 512 bits modulo an order of 384

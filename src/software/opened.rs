@@ -62,8 +62,8 @@ impl Opened {
             // Two key schedules for both directions, in the portable form.
             Opened::Aes(..) => 4096 + size_of::<MacKey>(),
             Opened::Hmac(_) => size_of::<MacKey>(),
-            // A scalar, and for P-521 two points of nine words.
-            Opened::Ec(_) => 512,
+            // A scalar.
+            Opened::Ec(_) => spec.byte_len(),
         };
         size_of::<Opened>() + behind
     }

@@ -21,7 +21,8 @@ pub(crate) struct Table<C: Curve<L>, const L: usize> {
 }
 
 /// The bits of a digit of the generator's multiples: 43 digits and 88 KB for P-256, 64 and 196 KB
-/// for P-384, 87 and 400 KB for P-521. Seven would save additions, and lose the time again in reading twice as much.
+/// for P-384, 87 and 400 KB for P-521. Seven would save additions, and lose the time again in
+/// reading twice as much.
 const BASE_WIDTH: usize = 6;
 
 /// 4 KB for a key of P-256, 6 KB of P-384, 9 KB of P-521.
