@@ -146,6 +146,8 @@ export RUSTFLAGS="--cfg strongroom_emulated_lanes"
 suite lanes --release --test constant_time --target-dir target/lanes
 # Without fast paths, as on other processors.
 export RUSTFLAGS="--cfg strongroom_portable"
+# Built by both cores: this is about results, and not about what the compiler made of secrets.
+export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 suite portable --release --lib --test rfc --test wycheproof --target-dir target/portable
 unset RUSTFLAGS
 
