@@ -116,7 +116,7 @@ struct Inner {
 /// What a backend has made of this very handle and keeps elsewhere, so that it need not be
 /// looked up for each use. No part of what a handle says: nothing is owned, stored or shown.
 #[derive(Default)]
-struct Memo(OnceLock<Striped<Weak<dyn Any + Send + Sync>>>);
+struct Memo(OnceLock<Striped<OnceLock<Weak<dyn Any + Send + Sync>>>>);
 
 impl KeyHandle {
     /// Puts a handle together: for backends, and for stores that read one back.
@@ -178,16 +178,17 @@ impl KeyHandle {
 
     /// What was remembered, as long as its owner keeps it.
     pub(crate) fn recall<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.0.memo.0.get()?.mine().upgrade()?.downcast().ok()
+        let mine = self.0.memo.0.get()?.mine();
+        mine.get()?.upgrade()?.downcast().ok()
     }
 
-    /// Remembers something with this handle and its clones, once and for all.
-    pub(crate) fn remember<T: Any + Send + Sync>(&self, owners: &Striped<Arc<T>>) {
-        let weak = |owner: &Arc<T>| -> Weak<dyn Any + Send + Sync> {
-            let weak: Weak<T> = Arc::downgrade(owner);
-            weak
-        };
-        self.0.memo.0.get_or_init(|| owners.map(weak));
+    /// Remembers something with this handle and its clones, once and for all, for threads that
+    /// count users in the same place as the calling one.
+    pub(crate) fn remember<T: Any + Send + Sync>(&self, owner: &Arc<T>) {
+        let weak: Weak<T> = Arc::downgrade(owner);
+        let memo = &self.0.memo.0;
+        let all = memo.get_or_init(|| Striped::new(OnceLock::new));
+        all.mine().get_or_init(|| weak);
     }
 
     /// Whether both are clones of one: equal, and cheaper to find out.

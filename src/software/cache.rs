@@ -19,13 +19,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::opened::Opened;
 use crate::handle::{KeyHandle, ProviderKeyId};
 use crate::stripes::Striped;
 
-/// What an entry takes besides key and blob: most of it is the lines of its counts.
+/// What an entry takes besides key and blob: most of it are its leases, if all are made.
 const OVERHEAD: usize = 1536;
 
 pub(super) struct Cache {
@@ -47,12 +47,11 @@ struct Inner {
 
 struct Entry {
     handle: KeyHandle,
-    key: Leases,
+    key: Arc<Kept>,
+    /// One for each group of threads, made when it first asks.
+    leases: Striped<OnceLock<Arc<Lease>>>,
     bytes: usize,
 }
-
-/// All that keep a key open, but for operations that run.
-type Leases = Striped<Arc<Lease>>;
 
 /// The use of an opened key, whose users are counted in a cache line of its own.
 #[repr(align(64))]
@@ -97,8 +96,10 @@ impl Cache {
         if !are_clones(&entry.handle, handle) && entry.handle != *handle {
             return None;
         }
-        handle.remember(&entry.key);
-        Some(Arc::clone(entry.key.mine()))
+        let lease = Arc::clone(entry.lease());
+        drop(inner);
+        handle.remember(&lease);
+        Some(lease)
     }
 
     /// Keeps a key that has just been opened, in place of an older one of the same id.
@@ -115,14 +116,14 @@ impl Cache {
         if !fits {
             return Arc::new(Lease(key));
         }
-        let leases = Leases::new(|| Arc::new(Lease(Arc::clone(&key))));
-        let lease = Arc::clone(leases.mine());
-        handle.remember(&leases);
         let entry = Entry {
             handle: handle.clone(),
-            key: leases,
+            key,
+            leases: Striped::new(OnceLock::new),
             bytes,
         };
+        let lease = Arc::clone(entry.lease());
+        handle.remember(&lease);
         let gone = self.write().put(entry, self.max_bytes);
         // The lock is free again: erasing keys is not done under it.
         drop(gone);
@@ -173,7 +174,7 @@ impl Inner {
         let mut by_age: Vec<_> = self
             .entries
             .iter()
-            .map(|(id, entry)| (entry.key.mine().0.used.load(Ordering::Relaxed), *id))
+            .map(|(id, entry)| (entry.key.used.load(Ordering::Relaxed), *id))
             .collect();
         by_age.sort_unstable();
         for (_, id) in by_age {
@@ -187,7 +188,7 @@ impl Inner {
     fn remove(&mut self, id: ProviderKeyId) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
         self.bytes -= entry.bytes;
-        entry.key.mine().0.gone.store(true, Ordering::Relaxed);
+        entry.key.gone.store(true, Ordering::Relaxed);
         Some(entry)
     }
 }
@@ -197,6 +198,14 @@ impl Inner {
 fn are_clones(cached: &KeyHandle, presented: &KeyHandle) -> bool {
     let (a, b) = (cached.blob(), presented.blob());
     std::ptr::eq(a, b) && !a.is_empty()
+}
+
+impl Entry {
+    /// That of the calling thread.
+    fn lease(&self) -> &Arc<Lease> {
+        let lease = || Arc::new(Lease(Arc::clone(&self.key)));
+        self.leases.mine().get_or_init(lease)
+    }
 }
 
 impl Kept {

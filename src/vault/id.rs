@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::{Error, Rule};
-use crate::stripes::Striped;
 
 /// A key's name: 1 to 127 of `0-9A-Za-z-`.
 ///
@@ -269,9 +268,9 @@ impl KeyId {
         }))
     }
 
-    /// The same, some times over: each thread takes one that no other thread counts.
-    pub(super) fn striped(&self) -> Striped<KeyId> {
-        Striped::new(|| KeyId(Arc::new(Parts::clone(&self.0))))
+    /// The same, whose clones are counted in another place.
+    pub(super) fn apart(&self) -> KeyId {
+        KeyId(Arc::new(Parts::clone(&self.0)))
     }
 
     /// The vault.

@@ -15,7 +15,9 @@ use crate::stripes::Striped;
 
 /// A decoded record.
 pub(super) struct State {
-    ids: Striped<KeyId>,
+    id: KeyId,
+    /// The same for each group of threads, when it first asks.
+    ids: Striped<OnceLock<KeyId>>,
     pub(super) record: VersionRecord,
     /// Where its key lives.
     pub(super) provider: Arc<dyn KeyProvider>,
@@ -26,7 +28,7 @@ impl State {
     /// What its results carry.
     #[inline]
     pub(super) fn id(&self) -> &KeyId {
-        self.ids.mine()
+        self.ids.mine().get_or_init(|| self.id.apart())
     }
 }
 
@@ -149,7 +151,7 @@ impl Found {
 
     /// Whether this is what was decoded.
     fn is_of(&self, state: &State) -> bool {
-        state.id().version() == self.version && state.revision == self.record.revision
+        state.id.version() == self.version && state.revision == self.record.revision
     }
 
     fn decode(self, core: &Core, name: &KeyName) -> Result<State, Error> {
@@ -160,7 +162,8 @@ impl Found {
         }
         let provider = Arc::clone(core.providers.by_id(record.handle.provider())?);
         Ok(State {
-            ids: KeyId::new(core.host.clone(), self.name, self.version).striped(),
+            id: KeyId::new(core.host.clone(), self.name, self.version),
+            ids: Striped::new(OnceLock::new),
             record,
             provider,
             revision: self.record.revision,
