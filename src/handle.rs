@@ -183,7 +183,7 @@ impl KeyHandle {
     }
 
     /// Remembers something with this handle and its clones, once and for all, for threads that
-    /// count users in the same place as the calling one.
+    /// count users in the same place as the calling one: what takes its place later is not.
     pub(crate) fn remember<T: Any + Send + Sync>(&self, owner: &Arc<T>) {
         let weak: Weak<T> = Arc::downgrade(owner);
         let memo = &self.0.memo.0;
@@ -192,7 +192,6 @@ impl KeyHandle {
     }
 
     /// Whether both are clones of one: equal, and cheaper to find out.
-    #[cfg(feature = "pkcs11")]
     pub(crate) fn is_same(&self, other: &KeyHandle) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

@@ -6,7 +6,7 @@ use crypto_bigint::BoxedUint;
 use crate::alg::{Curve, Hash};
 use crate::engine::rsa;
 use crate::error::Error;
-use crate::jwk::{self, EcPublic, EcSecret};
+use crate::jwk::{self, EcPublic};
 use crate::public::padding;
 #[cfg(feature = "redb")]
 use crate::seal::SealingKey;
@@ -77,8 +77,7 @@ pub fn backup_contents(contents: &[u8]) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) for `d`.
 pub fn sign_deterministic(curve: Curve, d: &[u8], digest: &[u8]) -> Result<Vec<u8>, Error> {
-    let (_, public) = EcSecret::from_scalar(curve, d)?;
-    crate::software::sign_deterministic(&public, d, digest)
+    crate::software::sign_deterministic(curve, d, digest)
 }
 
 /// How many lines a log of this key has, if these bytes are one.
@@ -96,8 +95,7 @@ pub fn verify_audit_log(bytes: &[u8], key: [u8; 32]) -> Result<u64, Error> {
 /// # Errors
 /// As [`sign_deterministic`].
 pub fn sign_every_way(curve: Curve, d: &[u8], digest: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    let (_, public) = EcSecret::from_scalar(curve, d)?;
-    crate::software::sign_every_way(&public, d, digest)
+    crate::software::sign_every_way(curve, d, digest)
 }
 
 /// Whether an ECDSA signature is good: as a key's users get it, by each path of the engine alone

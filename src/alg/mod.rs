@@ -22,6 +22,7 @@ pub use op::{KeyOp, Op, OpSet};
 pub use sign::{SignAlg, SignRow, SignScheme};
 pub use spec::{Curve, KeySpec};
 pub use transfer::{TransferAlg, TransferRow};
+pub(crate) use wrap::SEMIBLOCK;
 pub use wrap::{WrapAlg, WrapRow, WrapScheme};
 
 /// Whether an algorithm is one to use today.

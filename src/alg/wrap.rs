@@ -2,6 +2,9 @@
 
 use super::{Hash, KeySpec, Standing, names_from_rows};
 
+/// RFC 3394 and RFC 5649 work on halves of a block, in bytes.
+pub(crate) const SEMIBLOCK: usize = 8;
+
 /// An algorithm for wrapKey and unwrapKey, by its JWA or Key Vault name.
 ///
 /// ```

@@ -17,7 +17,7 @@ use std::fmt;
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
-use crate::alg::{Curve, KeySpec, OpSet, TransferAlg};
+use crate::alg::{Curve, KeySpec, OpSet, SEMIBLOCK, TransferAlg};
 use crate::error::{Error, Rule};
 use crate::jwk::{base64url, oct_spec};
 
@@ -26,8 +26,6 @@ const WHOLE: &str = "key_hsm";
 const SCHEMA: &str = "1.0.0";
 /// The AES key is the content key itself: nothing else is agreed on.
 const DIRECT: &str = "dir";
-/// The AES block of RFC 5649, halved.
-const SEMIBLOCK: usize = 8;
 
 /// A key wrapped for import, and the key (the KEK) that it is wrapped for.
 ///

@@ -21,20 +21,12 @@ pub(crate) fn erase<T: Plain>(values: &mut [T]) {
     compiler_fence(Ordering::SeqCst);
 }
 
-/// Overwrites what functions that have returned left on the stack below the caller: the
-/// registers that a kernel spilled, its temporaries. The depth is more than the frames of
-/// the kernels in a release build; it is best effort, as everything about a stack is.
-pub(crate) fn erase_stack() {
-    erase_below::<{ 16 * 1024 / 8 }>();
-}
-
-/// The same for what is done once a key with numbers of 4096 bits, and tables of their powers.
-pub(crate) fn erase_deep_stack() {
-    erase_below::<{ 64 * 1024 / 8 }>();
-}
-
+/// Overwrites as many KiB of what functions that have returned left on the stack below the caller:
+/// the registers that a kernel spilled, its temporaries. Each caller says more than the frames of
+/// what it has called take in a release build, of which none may be inlined into it. It is best
+/// effort, as everything about a stack is.
 #[inline(never)]
-fn erase_below<const WORDS: usize>() {
-    let mut frame = [0_u64; WORDS];
+pub(crate) fn erase_stack<const KIB: usize>() {
+    let mut frame = [[0_u64; 128]; KIB];
     black_box(&mut frame);
 }

@@ -59,13 +59,13 @@ pub(super) fn sub_if<const N: usize>(a: &mut [u64; N], b: &[u64; N], condition: 
     sub(a, b.as_slice());
 }
 
-/// `a += b` where `condition`, 0 or 1, is 1; what is carried out is lost.
-pub(super) fn add_if(a: &mut [u64], b: &[u64], condition: u64) {
+/// `a += b` where `condition`, 0 or 1, is 1; what is carried out is lost. What is left of a secret
+/// `b` on the stack is the caller's to erase.
+#[inline]
+pub(super) fn add_if<const N: usize>(a: &mut [u64; N], b: &[u64; N], condition: u64) {
     let mask = std::hint::black_box(condition).wrapping_neg();
-    let mut carry = false;
-    for (a, b) in a.iter_mut().zip(b) {
-        (*a, carry) = a.carrying_add(*b & mask, carry);
-    }
+    // As above.
+    add(a, &b.map(|limb| limb & mask));
 }
 
 /// 1 where `a < b`, else 0.
@@ -88,6 +88,27 @@ pub(super) fn double<const N: usize>(a: &mut [u64; N], bit: u64, m: &[u64; N]) {
     }
     let reaches = 1 ^ less(a, m);
     sub_if(a, m, carry | reaches);
+}
+
+/// `-1 / m` modulo `2^64`, for an odd `m`, by Newton's iteration: `m` is its own inverse modulo 8,
+/// and each round doubles the bits that are right.
+pub(super) const fn negated_inverse(m: u64) -> u64 {
+    let mut inverse = m;
+    let mut round = 0;
+    while round < 5 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(m.wrapping_mul(inverse)));
+        round += 1;
+    }
+    inverse.wrapping_neg()
+}
+
+/// The bits of a number from bit `at` on, up to 64 of them; above its end are zeros.
+#[inline]
+pub(super) fn bits(number: &[u64], at: usize) -> u64 {
+    let limb = |at: usize| number.get(at).copied().unwrap_or(0);
+    let (low, shift) = (at / 64, at % 64);
+    // In two shifts, for one by 64 is none.
+    (limb(low) >> shift) | ((limb(low + 1) << 1) << (63 - shift))
 }
 
 /// `a mod m`, a bit at a time: for what is done once a key.

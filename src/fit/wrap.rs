@@ -3,12 +3,9 @@
 use std::fmt;
 
 use super::{MAX_KEY_MATERIAL_LEN, check_fit, check_len, max_oaep_len, max_pkcs1_len};
-use crate::alg::{WrapAlg, WrapScheme};
+use crate::alg::{SEMIBLOCK, WrapAlg, WrapScheme};
 use crate::error::{Error, ErrorKind, Rule};
 use crate::handle::KeyHandle;
-
-/// RFC 3394 works on halves of a block, in bytes.
-const SEMIBLOCK: usize = 8;
 
 /// Key material to wrap, that this key can wrap.
 pub struct WrapRequest<'a> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::integer;
 use crate::alg::Curve;
-use crate::engine::ec::PublicTable;
+use crate::engine::ec::{self as engine, PublicTable};
 use crate::error::{Error, Rule};
 use crate::secret::SecretBytes;
 
@@ -157,7 +157,8 @@ pub struct EcSecret {
 
 impl EcSecret {
     /// Takes a scalar of exactly the field's width (RFC 7518 section 6.2.2.1; the
-    /// curve crates would take shorter ones) and computes its public point.
+    /// curve crates would take shorter ones) and computes its public point: by the engine, or
+    /// where that has no answer by the curve crate, which knows every case.
     pub(crate) fn from_scalar(curve: Curve, d: &[u8]) -> Result<(Self, EcPublic), Error> {
         if d.len() != curve.field_len() {
             let rule = Rule::Length {
@@ -166,13 +167,15 @@ impl EcSecret {
             };
             return Err(Error::invalid("d", rule));
         }
-        let public = each_curve!(curve, module, Variant =>
-            module::ecdsa::SigningKey::from_slice(d).map(|key| Variant(*key.verifying_key())));
-        let public = public.map_err(|_| Error::invalid("d", Rule::OutOfRange))?;
+        let point = engine::public_point(kernel(curve), d);
+        let public = match point.map(|(x, y)| EcPublic::from_coordinates(curve, &x, &y)) {
+            Some(Ok(public)) => public,
+            _ => EcPublic::from_point(point_by_crate(curve, d)?),
+        };
         let secret = EcSecret {
             d: SecretBytes::copy_of(d),
         };
-        Ok((secret, EcPublic::from_point(public)))
+        Ok((secret, public))
     }
 
     /// Like [`EcSecret::from_scalar`] for a scalar that must belong to this point.
@@ -185,8 +188,61 @@ impl EcSecret {
     }
 }
 
+fn point_by_crate(curve: Curve, d: &[u8]) -> Result<EcPoint, Error> {
+    let point = each_curve!(curve, module, Variant =>
+        module::ecdsa::SigningKey::from_slice(d).map(|key| Variant(*key.verifying_key())));
+    point.map_err(|_| Error::invalid("d", Rule::OutOfRange))
+}
+
+/// The engine's name of a curve.
+pub(crate) fn kernel(curve: Curve) -> engine::Curve {
+    match curve {
+        Curve::P256 => engine::Curve::P256,
+        Curve::P384 => engine::Curve::P384,
+        Curve::P521 => engine::Curve::P521,
+        Curve::P256K => engine::Curve::P256K,
+    }
+}
+
 /// An integer below the order, brought to the field's width: DER writers differ in
 /// whether they pad (RFC 5915 section 3 asks for it, not all do).
 pub(crate) fn scalar_to_width(curve: Curve, d: &[u8]) -> Result<SecretBytes, Error> {
     integer::fixed("d", d, curve.field_len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_those_of_the_crates() {
+        for curve in Curve::ALL {
+            let width = curve.field_len();
+            let small = |value: u8| {
+                let mut d = vec![0; width];
+                d[width - 1] = value;
+                d
+            };
+            let mut scalars: Vec<_> = (1..=9).map(small).collect();
+            scalars.extend((0..8).map(|i| {
+                let mut d = vec![0x5A ^ (1 << i); width];
+                d[0] = 0;
+                d
+            }));
+            for d in scalars {
+                let (x, y) = engine::public_point(kernel(*curve), &d).unwrap();
+                let ours = EcPublic::from_coordinates(*curve, &x, &y).unwrap();
+                assert!(ours.0 == point_by_crate(*curve, &d).unwrap(), "{curve}");
+            }
+            for d in [
+                vec![0; width],
+                vec![0xFF; width],
+                vec![1; width - 1],
+                vec![1; width + 1],
+            ] {
+                assert!(engine::public_point(kernel(*curve), &d).is_none());
+                assert!(EcSecret::from_scalar(*curve, &d).is_err());
+            }
+        }
+    }
 }

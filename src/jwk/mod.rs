@@ -5,7 +5,7 @@
 
 pub(crate) mod base64url;
 mod ec;
-mod integer;
+pub(crate) mod integer;
 mod kty;
 mod members;
 mod meta;
@@ -24,7 +24,7 @@ use std::fmt;
 use crate::alg::KeySpec;
 use crate::error::Error;
 
-pub(crate) use ec::EcPoint;
+pub(crate) use ec::{EcPoint, kernel};
 pub use ec::{EcPublic, EcSecret};
 pub use members::{MAX_JWK_LEN, MAX_MEMBERS};
 pub use meta::Meta;

@@ -193,7 +193,7 @@ impl RsaSecret {
 
     /// Completes numbers whose widths are right. Checks that `p q = n` and that `e d = 1` modulo
     /// `p - 1` and `q - 1`.
-    fn assemble(
+    pub(crate) fn assemble(
         public: &RsaPublic,
         d: SecretBytes,
         p: SecretBytes,

@@ -10,14 +10,15 @@ use crypto_bigint::{CheckedSub, CtLt, CtSelect, Limb, NonZero, Odd, Reciprocal, 
 
 use super::integer;
 use super::primality::{Origin, is_prime};
-use crate::engine::erase::erase_deep_stack;
+use crate::engine::erase::erase_stack;
 use crate::error::{Error, Rule};
 use crate::secret::SecretBytes;
 
 /// The public exponent of the keys that are made here.
 pub(crate) const EXPONENT: u64 = 65537;
 
-/// Calls a function for the number of limbs that so many bytes have: half a modulus.
+/// Calls a function for the number of limbs that so many bytes have, half a modulus, and erases
+/// what it leaves: so none of them may be inlined.
 macro_rules! sized {
     ($len:expr, $function:ident($($argument:expr),*), $otherwise:expr) => {{
         let done = match $len {
@@ -26,7 +27,8 @@ macro_rules! sized {
             256 => $function::<32, 64, 65>($($argument),*),
             _ => $otherwise,
         };
-        erase_deep_stack();
+        // Numbers of up to 4096 bits, and tables of their powers.
+        erase_stack::<64>();
         done
     }};
 }
@@ -89,6 +91,7 @@ static SIEVE: LazyLock<Vec<(Reciprocal, Vec<u64>)>> = LazyLock::new(|| {
         .collect()
 });
 
+#[inline(never)]
 fn sieved<const H: usize, const N: usize, const X: usize>(number: &[u8]) -> bool {
     let number = read::<H>(number);
     let mut refused = u64::from(!bool::from(number.is_odd()));
@@ -103,6 +106,7 @@ fn sieved<const H: usize, const N: usize, const X: usize>(number: &[u8]) -> bool
     refused == 0
 }
 
+#[inline(never)]
 fn prime<const H: usize, const N: usize, const X: usize>(
     number: &[u8],
     origin: Origin,
@@ -110,6 +114,7 @@ fn prime<const H: usize, const N: usize, const X: usize>(
     is_prime(&read::<H>(number), origin)
 }
 
+#[inline(never)]
 fn far_apart<const H: usize, const N: usize, const X: usize>(p: &[u8], q: &[u8]) -> bool {
     let (p, q) = (read::<H>(p), read::<H>(q));
     let distance = p.checked_sub(&q).unwrap_or(q.wrapping_sub(&p));
@@ -119,6 +124,7 @@ fn far_apart<const H: usize, const N: usize, const X: usize>(p: &[u8], q: &[u8])
 /// NIST SP 800-56B revision 2, appendix C.1: a square root of 1 that is neither 1 nor -1 has
 /// one prime in its neighbour. Among the powers of any base, one in two leads to such a root;
 /// the order of bases does not matter. How many are tried tells next to nothing of the key.
+#[inline(never)]
 fn factor<const H: usize, const N: usize, const X: usize>(
     n: &[u8],
     e: u64,
@@ -161,6 +167,7 @@ fn both<const H: usize, const N: usize>(n: &Uint<N>, factor: &Uint<N>) -> Option
     Some([p, q].map(|prime| write(&prime.resize::<H>())))
 }
 
+#[inline(never)]
 fn completed<const H: usize, const N: usize, const X: usize>(
     p: &[u8],
     q: &[u8],

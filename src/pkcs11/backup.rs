@@ -8,7 +8,7 @@
 use cryptoki_sys::*;
 
 use super::Pkcs11;
-use super::byok::{MOST_WRAPPED, Transport, possible_length};
+use super::byok::Transport;
 use super::error::Trouble;
 use super::mechanism::Mechanism;
 use super::raw::{Attribute, Value};
@@ -17,6 +17,7 @@ use super::token::{Desk, Kind};
 use crate::error::{Error, ErrorKind};
 use crate::handle::KeyHandle;
 use crate::provider::{NewKey, not_offered};
+use crate::public::transfer::{MOST_WRAPPED, check_length};
 use crate::secret::SecretBytes;
 
 impl Pkcs11 {
@@ -25,7 +26,8 @@ impl Pkcs11 {
         key: &KeyHandle,
         under: &SecretBytes,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let offer = self.token.offer();
+        let token = self.token()?;
+        let offer = token.offer();
         let Some(Transport::Steps(padded)) = offer.wrapped_out else {
             return Ok(None);
         };
@@ -33,7 +35,7 @@ impl Pkcs11 {
             return Ok(None);
         }
         let (handle, under) = (key.clone(), SecretBytes::copy_of(under.expose()));
-        let work = self.token()?.work(Kind::Repeatable, move |desk| {
+        let work = token.work(Kind::Repeatable, move |desk| {
             desk.back_up(padded, &handle, &under)
         });
         match work {
@@ -52,15 +54,14 @@ impl Pkcs11 {
         new: &NewKey,
     ) -> Result<KeyHandle, Error> {
         let spec = new.spec();
-        let Some(Transport::Steps(padded)) = self.token.offer().unwraps(spec) else {
+        let token = self.token()?;
+        let Some(Transport::Steps(padded)) = token.offer().unwraps(spec) else {
             return Err(not_offered("restore", spec));
         };
-        if !possible_length(wrapped.len(), spec) {
-            return Err(ErrorKind::DecryptFailed.into());
-        }
+        check_length(wrapped.len(), spec)?;
         let (wrapped, wanted) = (wrapped.to_vec(), new.clone());
         let under = SecretBytes::copy_of(under.expose());
-        let work = self.token()?.work(Kind::Write, move |desk| {
+        let work = token.work(Kind::Write, move |desk| {
             desk.restore(padded, &wrapped, &under, &wanted)
         });
         work.map_err(|trouble| self.untaken("restore", new, trouble))
@@ -98,9 +99,9 @@ impl Desk<'_> {
             let library = desk.library;
             Ok(library.wrap_key(session, padded, aes, object, MOST_WRAPPED)?)
         })?;
-        match possible_length(wrapped.len(), key.spec()) {
-            true => Ok(Some(wrapped)),
-            false => Err(ErrorKind::FaultDetected.into()),
+        match check_length(wrapped.len(), key.spec()) {
+            Ok(()) => Ok(Some(wrapped)),
+            Err(_) => Err(ErrorKind::FaultDetected.into()),
         }
     }
 

@@ -19,18 +19,13 @@ use crate::error::{Error, ErrorKind, Rule};
 use crate::handle::KeyHandle;
 use crate::jwk::{Jwk, PublicKey, RsaPublic};
 use crate::provider::{NewKey, WrappedKey, WrappingKey, not_offered};
+use crate::public::transfer::{MOST_WRAPPED, check_length};
 
 /// OAEP's hash, and MGF1's: that of the service (see [`WrappedKey`]).
 const OAEP_HASH: Hash = Hash::Sha1;
 
 /// The AES key between the two.
 const AES: KeySpec = KeySpec::Aes { bits: 256 };
-
-/// The AES block of RFC 3394 and RFC 5649.
-const SEMIBLOCK: usize = 8;
-
-/// The most bytes of the second part; an RSA-4096 key takes 2400.
-pub(super) const MOST_WRAPPED: usize = 8192;
 
 /// How a wrapped key comes in, or goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +56,13 @@ impl Pkcs11 {
         if blob.alg().row().hash != OAEP_HASH {
             return Err(not_offered("import_wrapped", spec));
         }
-        let way = self.token.offer().unwraps(spec);
+        let token = self.token()?;
+        let way = token.offer().unwraps(spec);
         let way = way.ok_or_else(|| not_offered("import_wrapped", spec))?;
-        check_length(blob, by.spec(), spec)?;
+        let wrapped = blob.as_bytes().len().checked_sub(by.spec().byte_len());
+        check_length(wrapped.ok_or(ErrorKind::DecryptFailed)?, spec)?;
         let (by, blob, wanted) = (by.clone(), blob.clone(), new.clone());
-        let work = self.token()?.work(Kind::Write, move |desk| {
+        let work = token.work(Kind::Write, move |desk| {
             desk.import_wrapped(way, &by, &blob, &wanted)
         });
         work.map_err(|trouble| self.untaken("import_wrapped", new, trouble))
@@ -95,9 +92,10 @@ impl Pkcs11 {
         let Some(PublicKey::Rsa(public)) = public.map(Jwk::key) else {
             return Err(refused());
         };
-        let way = self.token.offer().wrapped_out.ok_or_else(refused)?;
+        let token = self.token()?;
+        let way = token.offer().wrapped_out.ok_or_else(refused)?;
         let (handle, public) = (key.clone(), public.clone());
-        let work = self.token()?.work(Kind::Repeatable, move |desk| {
+        let work = token.work(Kind::Repeatable, move |desk| {
             if let Some(own) = &own {
                 // Nobody else could open what it wraps.
                 desk.resolve(own)?;
@@ -111,27 +109,6 @@ impl Pkcs11 {
             trouble => trouble.into(),
         })
     }
-}
-
-/// Lengths are public and say much already: of a symmetric key, its size.
-fn check_length(blob: &WrappedKey, by: KeySpec, spec: KeySpec) -> Result<(), Error> {
-    let len = blob.as_bytes().len().checked_sub(by.byte_len());
-    let len = len.filter(|len| is_wrapped(*len));
-    let len = len.ok_or(ErrorKind::DecryptFailed)?;
-    match possible_length(len, spec) {
-        true => Ok(()),
-        false => Err(Error::invalid("key_size", Rule::Inconsistent)),
-    }
-}
-
-/// Whether anything has so many bytes when it is wrapped (RFC 5649).
-fn is_wrapped(len: usize) -> bool {
-    len.is_multiple_of(SEMIBLOCK) && (2 * SEMIBLOCK..=MOST_WRAPPED).contains(&len)
-}
-
-/// The same for a key of this kind.
-pub(super) fn possible_length(len: usize, spec: KeySpec) -> bool {
-    is_wrapped(len) && (!spec.is_symmetric() || len == spec.byte_len() + SEMIBLOCK)
 }
 
 /// In a token that is well: whatever is wrong with a blob has one face, in whichever step it is
@@ -254,7 +231,7 @@ impl Desk<'_> {
         }
         let blob = self.wrap_object(way, by, object)?;
         let wrapped = blob.len().checked_sub(by.n().len());
-        if !wrapped.is_some_and(|len| possible_length(len, key.spec())) {
+        if wrapped.is_none_or(|len| check_length(len, key.spec()).is_err()) {
             return Err(ErrorKind::FaultDetected.into());
         }
         Ok(WrappedKey::from_bytes(blob))
@@ -301,18 +278,5 @@ impl Desk<'_> {
                 Ok(blob)
             })
         })
-    }
-
-    /// Destroys a temporary object, whatever `work` does.
-    fn destroying<T>(
-        &mut self,
-        object: Object,
-        work: impl FnOnce(&mut Self) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
-        let result = work(self);
-        let destroyed = self.library.destroy_object(self.session, object);
-        let value = result?;
-        destroyed?;
-        Ok(value)
     }
 }

@@ -313,9 +313,6 @@ impl Builder {
 /// before others.
 fn module_named(name: &str) -> Result<PathBuf, Error> {
     let unknown = || Error::invalid("module-name", Rule::UnknownName);
-    if name.is_empty() || name.contains(['/', '\\']) {
-        return Err(unknown());
-    }
     let files = [format!("{name}.so"), format!("lib{name}.so")];
     let folders = || MODULE_FOLDERS.iter().map(Path::new);
     let mut exact = folders().flat_map(|folder| files.iter().map(|file| folder.join(file)));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use cryptoki_sys::*;
 
+use super::crew::Overdue;
 use super::error::Trouble;
 use super::mechanism::{class_and_type, generation};
 use super::object::{Locator, handle};
@@ -11,12 +12,11 @@ use super::raw::{Attribute, Object, Value};
 use super::template::{NewTemplates, Numbers};
 use super::token::Desk;
 use crate::alg::{KeySpec, SignAlg};
-use crate::error::{Error, ErrorKind};
-use crate::fit::{SignRequest, VerifyRequest};
+use crate::error::ErrorKind;
+use crate::fit::SignRequest;
 use crate::handle::KeyHandle;
 use crate::jwk::{Jwk, SecretJwk};
 use crate::provider::NewKey;
-use crate::public;
 
 impl Desk<'_> {
     /// Makes a key, and tries it.
@@ -66,9 +66,17 @@ impl Desk<'_> {
     /// The handle of a key that was just made; tried before anybody relies on it, and removed
     /// if it does not stand the trial.
     pub(super) fn settle(&mut self, new: &NewKey) -> Result<KeyHandle, Trouble> {
-        let result = self.tried(new);
-        if matches!(&result, Err(Trouble::Final(_))) {
-            self.remove(&place(new), new.spec())?;
+        let result = match self.tried(new) {
+            // A caller who waits no longer will not know of it.
+            Ok(_) if !self.is_awaited() => Err(Trouble::Overdue(Overdue::NoAnswer)),
+            result => result,
+        };
+        if let Err(trouble) = &result {
+            let removed = self.remove(&place(new), new.spec());
+            // Where the work may be done again, it begins with this.
+            if !matches!(trouble, Trouble::Failure(_) | Trouble::Missing) {
+                removed?;
+            }
         }
         result
     }
@@ -93,11 +101,13 @@ impl Desk<'_> {
         };
         let digest = alg.row().hash.hash(b"pairwise consistency test");
         let request = SignRequest::for_digest(key, *alg, digest.as_digest())?;
-        let signature = self.sign(&request)?;
-        let verify =
-            VerifyRequest::for_digest(key, *alg, digest.as_digest(), signature.as_bytes())?;
-        public::verify(&verify).map_err(|_| Error::from(ErrorKind::FaultDetected))?;
-        Ok(())
+        // The first signature of a key is verified, as it is not known yet to be the handle's.
+        match self.sign(&request) {
+            Err(Trouble::Final(error)) if matches!(error.kind(), ErrorKind::Corrupt { .. }) => {
+                Err(ErrorKind::FaultDetected.into())
+            }
+            result => result.map(drop),
+        }
     }
 
     /// The key at this place, of whichever kind.
@@ -160,23 +170,25 @@ impl Desk<'_> {
     /// Every private and secret key of the token, as far as this crate knows its kind and can
     /// tell it from others. Keys without `CKA_ID` go by their label.
     pub(super) fn list(&mut self) -> Result<Vec<(KeyHandle, String)>, Trouble> {
-        let mut keys = Vec::new();
+        let mut places = Vec::new();
         for class in [CKO_PRIVATE_KEY, CKO_SECRET_KEY] {
-            let places = self.places(class)?;
-            let mut counts = HashMap::new();
-            for (_, place, _) in &places {
-                *counts.entry(place).or_insert(0) += 1;
+            let found = self.places(class)?.into_iter();
+            places.extend(found.map(|(object, place, label)| (class, object, place, label)));
+        }
+        let mut counts = HashMap::new();
+        for (_, _, place, _) in &places {
+            *counts.entry(place).or_insert(0) += 1;
+        }
+        let mut keys = Vec::new();
+        for (class, object, place, label) in &places {
+            if counts.get(place) != Some(&1) {
+                continue;
             }
-            for (object, place, label) in &places {
-                if counts.get(place) != Some(&1) {
-                    continue;
-                }
-                match self.describe(class, *object, place) {
-                    Ok(key) => keys.push((key, String::from_utf8_lossy(label).into_owned())),
-                    // A kind that this crate has no use for, or a key without its public half.
-                    Err(Trouble::Final(_)) => {}
-                    Err(trouble) => return Err(trouble),
-                }
+            match self.describe(*class, *object, place) {
+                Ok(key) => keys.push((key, String::from_utf8_lossy(label).into_owned())),
+                // A kind that this crate has no use for, or a key without its public half.
+                Err(Trouble::Final(_)) => {}
+                Err(trouble) => return Err(trouble),
             }
         }
         // Where a login is gone a search finds less, and says nothing of it.

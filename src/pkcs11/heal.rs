@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use cryptoki_sys::*;
 
+use super::crew::Overdue;
 use super::error::{Reason, Trouble, unavailable};
 use super::module::Module;
 use super::pool::{Series, Session};
@@ -24,7 +25,7 @@ use crate::error::{Error, ErrorKind, Rule};
 /// The first rest after a failed attempt, and the longest.
 const REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
-/// The most sessions that are used where the token sets no limit.
+/// How many sessions are used, where the token has room for them, if nothing else was asked for.
 const MOST_SESSIONS: usize = 32;
 
 /// The module's answer that something is wrong, if it gave one.
@@ -67,9 +68,8 @@ impl State {
     }
 }
 
-/// What a look at the token shows.
+/// What a look at a token that is not well shows.
 enum Look {
-    Well,
     LoggedOut,
     SessionLost,
     Sick(Failure),
@@ -92,8 +92,8 @@ impl Token {
             return Err(unavailable(Reason::Healing).into());
         };
         match self.look(state)? {
-            Look::Well => Ok(Verdict::Well),
-            found => {
+            None => Ok(Verdict::Well),
+            Some(found) => {
                 self.mend(state, found, cause)?;
                 Ok(Verdict::Healed)
             }
@@ -147,7 +147,7 @@ impl Token {
     ) -> Result<Live, Trouble> {
         self.set_live(None);
         let result = match found {
-            Look::Well | Look::LoggedOut => self.enter(state, false),
+            Look::LoggedOut => self.enter(state, false),
             Look::SessionLost => self.enter(state, true).or_else(|trouble| match trouble {
                 // A token that was never there is no reason to disturb those who use the module.
                 Trouble::Failure(failure) if state.epoch > 0 => self.restart(state, failure),
@@ -178,27 +178,24 @@ impl Token {
         }
     }
 
-    /// How the token is, from the anchor session and the slot.
-    fn look(&self, state: &mut State) -> Result<Look, Trouble> {
-        let Some(live) = self.live() else {
-            return Ok(Look::SessionLost);
-        };
-        let Some(mut anchor) = state.anchor.take() else {
-            return Ok(Look::SessionLost);
+    /// What is wrong with the token, if anything is: from the anchor session and the slot.
+    fn look(&self, state: &mut State) -> Result<Option<Look>, Trouble> {
+        let (Some(live), Some(mut anchor)) = (self.live(), state.anchor.take()) else {
+            return Ok(Some(Look::SessionLost));
         };
         let (login, slot) = (live.login, live.slot);
         let answer = self.module.run(self.config.deadline, move |module| {
             let _pass = module.enter(Instant::now() + Duration::from_secs(1))?;
             let look = match module.library.session_state(anchor.raw()?) {
-                Err(failure) if failure.is_session() => Look::SessionLost,
-                Err(failure) => Look::Sick(failure),
+                Err(failure) if failure.is_session() => Some(Look::SessionLost),
+                Err(failure) => Some(Look::Sick(failure)),
                 Ok(session) => match module.library.token_info(slot) {
-                    Err(failure) => Look::Sick(failure),
+                    Err(failure) => Some(Look::Sick(failure)),
                     Ok(info) if info.flags & CKF_TOKEN_INITIALIZED == 0 => {
-                        Look::Sick(Failure::nonsense("C_GetTokenInfo"))
+                        Some(Look::Sick(Failure::nonsense("C_GetTokenInfo")))
                     }
-                    Ok(_) if login && !is_user(session) => Look::LoggedOut,
-                    Ok(_) => Look::Well,
+                    Ok(_) if login && !is_user(session) => Some(Look::LoggedOut),
+                    Ok(_) => None,
                 },
             };
             Ok((anchor, look))
@@ -209,7 +206,10 @@ impl Token {
                 Ok(look)
             }
             // The anchor is with the call that hangs.
-            Err(Trouble::Overdue(_)) => Ok(Look::Sick(Failure::nonsense("C_GetSessionInfo"))),
+            Err(Trouble::Overdue(Overdue::NoAnswer)) => {
+                Ok(Some(Look::Sick(Failure::nonsense("C_GetSessionInfo"))))
+            }
+            // Without a thread to ask in, nothing is known; the anchor ended with the question.
             Err(trouble) => Err(trouble),
         }
     }
@@ -278,11 +278,8 @@ impl Token {
         state.anchor = Some(anchor);
         state.epoch += 1;
         self.objects.clear();
-        self.pool.resize(
-            self.config
-                .sessions
-                .map_or(sessions, |most| most.min(sessions)),
-        );
+        let wanted = self.config.sessions.unwrap_or(MOST_SESSIONS);
+        self.pool.resize(wanted.min(sessions).max(1));
         Ok(Live {
             slot,
             generation,
@@ -422,8 +419,8 @@ pub(super) fn is_user(state: CK_STATE) -> bool {
     matches!(state, CKS_RW_USER_FUNCTIONS | CKS_RO_USER_FUNCTIONS)
 }
 
-/// How many sessions the pool may have: what the token's limit leaves beside those of others
-/// and the anchor (section 3.3).
+/// How many sessions the token has room for beside the anchor, by its own limit. How many others
+/// have is found out when it refuses one.
 fn room(info: &CK_TOKEN_INFO) -> usize {
     let limits = [info.ulMaxSessionCount, info.ulMaxRwSessionCount];
     let known = limits.iter().filter(|limit| {
@@ -432,6 +429,6 @@ fn room(info: &CK_TOKEN_INFO) -> usize {
             CK_EFFECTIVELY_INFINITE | CK_UNAVAILABLE_INFORMATION
         )
     });
-    let least = known.min().map_or(MOST_SESSIONS + 1, |limit| size(*limit));
-    least.saturating_sub(1).clamp(1, MOST_SESSIONS)
+    let least = known.min().map_or(usize::MAX, |limit| size(*limit));
+    least.saturating_sub(1)
 }

@@ -161,7 +161,7 @@ impl Pkcs11 {
     /// Connects, and tries what the token can do.
     fn connect(config: Arc<Config>) -> Result<Self, Error> {
         let module = Module::open(&config.module, config.parameters.as_deref())?;
-        let token = Token::new(&config, module);
+        let token = Token::new(&config, module, Arc::default());
         let offer = probe::probe(&token)?.under(config.split);
         token.module.tried.call_once(exit::come_first);
         token.set_offer(offer);
@@ -179,7 +179,8 @@ impl Pkcs11 {
                 _ if !forked && !token.is_another() => return Ok(token),
                 Some(heir) => heir,
                 None if forked => {
-                    let heir = Token::new(&self.config, token.module.of_this_process()?);
+                    let (module, latch) = (token.module.of_this_process()?, &token.pin_refused);
+                    let heir = Token::new(&self.config, module, Arc::clone(latch));
                     heir.set_offer(token.offer().clone());
                     token.heir.get_or_init(|| heir)
                 }
@@ -195,7 +196,8 @@ impl Pkcs11 {
         if let Some(heir) = old.heir.get() {
             return Ok(heir);
         }
-        let heir = Token::new(&self.config, Arc::clone(&old.module));
+        let (module, latch) = (Arc::clone(&old.module), Arc::clone(&old.pin_refused));
+        let heir = Token::new(&self.config, module, latch);
         heir.set_offer(probe::probe(&heir)?.under(self.config.split));
         let heir = old.heir.get_or_init(|| heir);
         drop(turn);

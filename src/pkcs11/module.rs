@@ -20,6 +20,7 @@ use super::exit;
 use super::raw::Library;
 use super::rv::Failure;
 use super::sync::{Gate, Pass, lock, poll, try_lock};
+use crate::engine::fork;
 use crate::error::{Error, ErrorKind, Rule};
 
 /// Every module of this process by its path.
@@ -46,11 +47,28 @@ pub(super) struct Module {
     generation: AtomicU64,
     /// Whether the last initialisation was ours.
     ours: AtomicBool,
-    process: u32,
+    process: Process,
     /// The same module in a forked child, which has to initialise it for itself (section
     /// 5.4.1). Only the child looks at it: a fork can leave any other lock locked for ever.
     heir: OnceLock<Arc<Module>>,
     succession: Mutex<()>,
+}
+
+/// A process among its parents and children: by the fork detector, which asks nobody and is
+/// asked for each call, or where there is none by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Process {
+    Generation(u64),
+    Number(u32),
+}
+
+impl Process {
+    fn current() -> Self {
+        match fork::generation() {
+            Some(generation) => Process::Generation(generation),
+            None => Process::Number(std::process::id()),
+        }
+    }
 }
 
 impl Module {
@@ -86,7 +104,7 @@ impl Module {
             parameters,
             generation: AtomicU64::new(1),
             ours: AtomicBool::new(ours),
-            process: std::process::id(),
+            process: Process::current(),
             heir: OnceLock::new(),
             succession: Mutex::new(()),
         }))
@@ -94,7 +112,7 @@ impl Module {
 
     /// Whether this is the process that initialised it.
     pub(super) fn is_of_this_process(&self) -> bool {
-        self.process == std::process::id()
+        self.process == Process::current()
     }
 
     /// The module to use in this process: itself, or in a forked child its heir.

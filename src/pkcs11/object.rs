@@ -20,7 +20,7 @@ use crate::alg::{Curve, KeySpec};
 use crate::encoding;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
-use crate::jwk::{EcPublic, Jwk, PublicKey, RsaPublic};
+use crate::jwk::{EcPublic, Jwk, PublicKey, RsaPublic, integer};
 use crate::public::padding::rejection::RejectionKey;
 
 /// The most objects that are remembered. One that was forgotten is searched for again.
@@ -213,7 +213,7 @@ impl Desk<'_> {
         if let Some(PublicKey::Rsa(public)) = handle.public().map(Jwk::key)
             && self
                 .attribute(object, CKA_MODULUS)?
-                .is_some_and(|n| trimmed(&n) != public.n())
+                .is_some_and(|n| integer::strip(&n) != public.n())
         {
             return Err(mismatch.into());
         }
@@ -299,11 +299,8 @@ impl Desk<'_> {
         let spec = match (class, kind) {
             (CKO_PRIVATE_KEY, Some(CKK_RSA)) => {
                 let modulus = self.attribute(object, CKA_MODULUS)?.unwrap_or_default();
-                let n = trimmed(&modulus);
-                let first = n.first().map_or(0, |byte| 8 - byte.leading_zeros());
-                let rest = u32::try_from(n.len().saturating_sub(1)).unwrap_or_default();
                 Some(KeySpec::Rsa {
-                    bits: 8 * rest + first,
+                    bits: integer::bits(integer::strip(&modulus)),
                 })
             }
             (CKO_PRIVATE_KEY, Some(CKK_EC)) => self.curve_of(object)?.map(KeySpec::Ec),
@@ -354,7 +351,7 @@ impl Desk<'_> {
                     e = self.attribute(public, CKA_PUBLIC_EXPONENT)?;
                 }
                 let (n, e) = (n.ok_or_else(corrupt)?, e.ok_or_else(corrupt)?);
-                let key = RsaPublic::from_components(trimmed(&n), trimmed(&e))?;
+                let key = RsaPublic::from_components(&n, &e)?;
                 Ok(Some(Jwk::new(PublicKey::Rsa(key))))
             }
             KeySpec::Ec(curve) => {
@@ -390,12 +387,6 @@ fn ec_point(curve: Curve, point: &[u8]) -> Option<EcPublic> {
         return None;
     }
     EcPublic::from_sec1(curve, point.get(header..)?).ok()
-}
-
-/// A big-endian number without leading zeros.
-fn trimmed(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use zeroize::Zeroize;
 use super::error::Trouble;
 use super::mechanism::Mechanism;
 use super::raw::{Attribute, Value};
+use super::template::readable;
 use super::token::Desk;
-use crate::alg::EncryptScheme;
+use crate::alg::{EncryptScheme, SEMIBLOCK};
 use crate::error::{Error, ErrorKind};
 use crate::fit::{Ciphertext, GCM_IV_LEN, GCM_TAG_LEN, Sealed};
 use crate::handle::KeyHandle;
@@ -151,8 +152,8 @@ impl Desk<'_> {
         padded: bool,
     ) -> Result<Vec<u8>, Trouble> {
         let expected = match padded {
-            false => material.len() + 8,
-            true => material.len().next_multiple_of(8) + 8,
+            false => material.len() + SEMIBLOCK,
+            true => material.len().next_multiple_of(SEMIBLOCK) + SEMIBLOCK,
         };
         // More room than that: some modules want it, and fill it up with zeros.
         let most = expected + BLOCK;
@@ -163,14 +164,8 @@ impl Desk<'_> {
                     .encrypt(self.session, &mut mechanism, by, material, most)?
             }
             KeyWrap::Object(mechanism) => {
-                let template = [
-                    Attribute(CKA_CLASS, Value::Ulong(CKO_SECRET_KEY)),
-                    Attribute(CKA_KEY_TYPE, Value::Ulong(CKK_GENERIC_SECRET)),
-                    Attribute(CKA_TOKEN, Value::Bool(false)),
-                    Attribute(CKA_SENSITIVE, Value::Bool(false)),
-                    Attribute(CKA_EXTRACTABLE, Value::Bool(true)),
-                    Attribute(CKA_VALUE, Value::Bytes(material)),
-                ];
+                let value = [Attribute(CKA_VALUE, Value::Bytes(material))];
+                let template = [&readable()[..], &value].concat();
                 self.with_object(&template, |desk, object| {
                     let mechanism = Mechanism::Plain(mechanism);
                     Ok(desk
@@ -219,28 +214,20 @@ impl Desk<'_> {
             }
             KeyWrap::Object(mechanism) => {
                 // No CKA_VALUE_LEN: the value has its own, and SoftHSM refuses to be told.
-                let template = [
-                    Attribute(CKA_CLASS, Value::Ulong(CKO_SECRET_KEY)),
-                    Attribute(CKA_KEY_TYPE, Value::Ulong(CKK_GENERIC_SECRET)),
-                    Attribute(CKA_TOKEN, Value::Bool(false)),
-                    Attribute(CKA_SENSITIVE, Value::Bool(false)),
-                    Attribute(CKA_EXTRACTABLE, Value::Bool(true)),
-                ];
-                let mechanism = Mechanism::Plain(mechanism);
-                let library = self.library;
+                let (mechanism, library) = (Mechanism::Plain(mechanism), self.library);
+                let template = readable();
                 let object = library.unwrap_key(self.session, mechanism, by, wrapped, &template)?;
-                let value = library.attribute(self.session, object, CKA_VALUE, most);
-                let destroyed = library.destroy_object(self.session, object);
-                let value = value?.ok_or(ErrorKind::DecryptFailed)?;
-                destroyed?;
-                value
+                self.destroying(object, |desk| {
+                    let value = library.attribute(desk.session, object, CKA_VALUE, most)?;
+                    Ok(value.ok_or(ErrorKind::DecryptFailed)?)
+                })?
             }
         };
         let material = SecretBytes::from_vec(material);
-        let whole = wrapped.len().saturating_sub(8);
+        let whole = wrapped.len().saturating_sub(SEMIBLOCK);
         let possible = match padded {
             false => material.len() == whole,
-            true => (whole.saturating_sub(7)..=whole).contains(&material.len()),
+            true => (whole.saturating_sub(SEMIBLOCK - 1)..=whole).contains(&material.len()),
         };
         if !possible {
             return Err(ErrorKind::DecryptFailed.into());

@@ -34,8 +34,6 @@ pub(super) struct Offer {
     /// The key sizes in bits and hashes of HMAC.
     pub(super) hmac: Vec<(u32, Hash)>,
     pub(super) import: Vec<KeySpec>,
-    /// Whether the token told less than what is known of its kind: nothing was tried.
-    pub(super) untried: bool,
 }
 
 impl Offer {
@@ -146,7 +144,7 @@ impl Offer {
     }
 
     /// Whether the token itself does the half of an algorithm that needs the public key alone.
-    pub(super) fn public_inside(&self, op: Op, alg: Alg, spec: KeySpec) -> bool {
+    fn public_inside(&self, op: Op, alg: Alg, spec: KeySpec) -> bool {
         let (mechanism, flag) = match (op, alg) {
             (Op::Verify, Alg::Sign(alg)) => match alg.row().scheme {
                 SignScheme::Pkcs1v15 => (CKM_RSA_PKCS, CKF_VERIFY),

@@ -105,14 +105,12 @@ pub(super) struct Pool {
     returned: Condvar,
     /// How long to wait for a session.
     patience: Duration,
-    /// How long a session may be out before its call counts as hung.
-    deadline: Duration,
 }
 
 #[derive(Debug)]
 struct State {
     idle: Vec<Session>,
-    /// Since when each session is out.
+    /// From when on the call of each session that is out counts as hung.
     out: BTreeMap<u64, Instant>,
     next: u64,
     /// How many there may be.
@@ -136,7 +134,7 @@ pub(super) struct Lent {
 }
 
 impl Pool {
-    pub(super) fn new(patience: Duration, deadline: Duration) -> Arc<Self> {
+    pub(super) fn new(patience: Duration) -> Arc<Self> {
         Arc::new(Pool {
             state: Mutex::new(State {
                 idle: Vec::new(),
@@ -150,7 +148,6 @@ impl Pool {
             }),
             returned: Condvar::new(),
             patience,
-            deadline,
         })
     }
 
@@ -172,20 +169,21 @@ impl Pool {
     /// How many calls have not returned in time.
     pub(super) fn hung(&self) -> usize {
         let mut state = lock(&self.state);
-        state.give_up_overdue(self.deadline);
+        state.give_up_overdue();
         state.lost
     }
 
-    /// A session that waits here, or a new one from `open`.
+    /// A session that waits here, or a new one from `open`, for `deadline` at most.
     pub(super) fn borrow(
         self: &Arc<Self>,
         module: &Arc<Module>,
+        deadline: Duration,
         open: impl Fn() -> Result<Session, Trouble>,
     ) -> Result<Lent, Trouble> {
         let limit = Instant::now() + self.patience;
         let mut pass = Some(module.enter(limit)?);
         loop {
-            let (ticket, session) = self.seat(limit)?;
+            let (ticket, session) = self.seat(limit, deadline)?;
             // The place in the pool is given back by the guard if opening fails.
             let mut lent = Lent {
                 session,
@@ -211,30 +209,30 @@ impl Pool {
     }
 
     /// A place among those that are out, with the idle session that it comes with.
-    fn seat(&self, limit: Instant) -> Result<(u64, Option<Session>), Trouble> {
+    fn seat(&self, limit: Instant, deadline: Duration) -> Result<(u64, Option<Session>), Trouble> {
         let mut state = lock(&self.state);
         loop {
             while let Some(session) = state.idle.pop() {
                 // To drop a dead one is to forget it, which calls nothing.
                 if session.is_live() {
-                    return Ok((state.issue(), Some(session)));
+                    return Ok((state.issue(deadline), Some(session)));
                 }
             }
-            state.give_up_overdue(self.deadline);
+            state.give_up_overdue();
             if state.lost >= 2 * state.size {
                 // Each of them holds a thread and a session of the token.
                 return Err(unavailable(Reason::Hung).into());
             }
             state.grow_again();
             if state.out.len() < state.size {
-                return Ok((state.issue(), None));
+                return Ok((state.issue(deadline), None));
             }
             if Instant::now() >= limit {
                 return Err(unavailable(Reason::NoSession).into());
             }
             // At the latest when the first of those that are out counts as hung.
             let first = state.out.values().min();
-            let until = first.map_or(limit, |since| limit.min(*since + self.deadline + TICK));
+            let until = first.map_or(limit, |overdue| limit.min(*overdue + TICK));
             state.waiting += 1;
             state = match wait(&self.returned, state, until) {
                 Some(state) => state,
@@ -308,9 +306,9 @@ impl Pool {
 }
 
 impl State {
-    fn issue(&mut self) -> u64 {
+    fn issue(&mut self, deadline: Duration) -> u64 {
         self.next += 1;
-        self.out.insert(self.next, Instant::now());
+        self.out.insert(self.next, Instant::now() + deadline);
         self.next
     }
 
@@ -330,11 +328,9 @@ impl State {
         }
     }
 
-    fn give_up_overdue(&mut self, deadline: Duration) {
-        let overdue = self
-            .out
-            .iter()
-            .filter(|(_, since)| since.elapsed() > deadline);
+    fn give_up_overdue(&mut self) {
+        let now = Instant::now();
+        let overdue = self.out.iter().filter(|(_, overdue)| now > **overdue);
         let overdue: Vec<u64> = overdue.map(|(ticket, _)| *ticket).collect();
         overdue.into_iter().for_each(|ticket| self.give_up(ticket));
     }

@@ -84,7 +84,7 @@ fn attempt<T: Send + 'static>(
     token: &Arc<Token>,
     work: impl Fn(&mut Desk<'_>) -> Result<T, Trouble> + Send + Sync + 'static,
 ) -> Result<Option<T>, Error> {
-    match token.work(Kind::Input, work) {
+    match token.work(Kind::Trial, work) {
         Ok(value) => Ok(Some(value)),
         Err(Trouble::Failure(_) | Trouble::Missing) => Ok(None),
         Err(Trouble::Final(error)) => match error.kind() {
@@ -139,12 +139,13 @@ fn with_pair<T>(
     let (public, private) =
         desk.library
             .generate_key_pair(desk.session, mechanism, &public, &private)?;
-    let result = public_of(desk, spec, public)
-        .and_then(|jwk| temporary(desk, &new, private, jwk))
-        .and_then(|key| work(desk, &key));
-    desk.library.destroy_object(desk.session, private)?;
-    desk.library.destroy_object(desk.session, public)?;
-    result
+    desk.destroying(private, |desk| {
+        desk.destroying(public, |desk| {
+            let jwk = public_of(desk, spec, public)?;
+            let key = temporary(desk, &new, private, jwk)?;
+            work(desk, &key)
+        })
+    })
 }
 
 fn public_of(desk: &mut Desk<'_>, spec: KeySpec, public: Object) -> Result<Jwk, Trouble> {

@@ -13,13 +13,13 @@ use super::rsa::Padding;
 use super::rv::Failure;
 use super::token::Kind;
 use crate::alg::{Alg, EncryptScheme, HashValue, KeySpec, Op, WrapScheme};
-use crate::error::{Error, ErrorKind, Rule};
+use crate::error::{Error, ErrorKind};
 use crate::fit::{
     Ciphertext, DecryptRequest, EncryptRequest, SignData, SignRequest, Signature, UnwrapRequest,
     VerifyRequest, WrapRequest,
 };
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
-use crate::jwk::{PublicKey, SecretJwk};
+use crate::jwk::SecretJwk;
 use crate::provider::{
     Capabilities, Health, KeyProvider, NewKey, Place, WrappedKey, WrappingKey, not_offered,
     unsupported,
@@ -40,7 +40,7 @@ impl Pkcs11 {
     /// Asked before anything is tried.
     fn check_offered(&self, op: Op, alg: impl Into<Alg>, key: &KeyHandle) -> Result<Place, Error> {
         let alg = alg.into();
-        let place = self.latest().capabilities().supports(op, alg, key.spec());
+        let place = self.offers(op, alg, key.spec());
         place.ok_or_else(|| unsupported(op, alg, key))
     }
 
@@ -106,7 +106,7 @@ impl Pkcs11 {
 }
 
 /// The key or the token does not do this with any input.
-fn refuses(failure: Failure) -> bool {
+pub(super) fn refuses(failure: Failure) -> bool {
     failure.is_forbidden() || failure.is_unsupported()
 }
 
@@ -117,6 +117,10 @@ impl KeyProvider for Pkcs11 {
 
     fn capabilities(&self) -> Arc<Capabilities> {
         Arc::clone(self.latest().capabilities())
+    }
+
+    fn offers(&self, op: Op, alg: Alg, spec: KeySpec) -> Option<Place> {
+        self.latest().capabilities().supports(op, alg, spec)
     }
 
     fn generate(&self, new: &NewKey) -> Result<KeyHandle, Error> {
@@ -135,22 +139,7 @@ impl KeyProvider for Pkcs11 {
     /// mode refuse it ([`import_wrapped`](KeyProvider::import_wrapped) is for those).
     fn import(&self, key: &SecretJwk, new: &NewKey) -> Result<KeyHandle, Error> {
         let spec = new.spec();
-        let agrees = match (spec, key.public().key()) {
-            (KeySpec::Aes { bits } | KeySpec::Hmac { bits }, PublicKey::Oct(Some(size))) => {
-                bits == *size
-            }
-            (KeySpec::Rsa { bits }, PublicKey::Rsa(public)) => bits == public.bits(),
-            (KeySpec::Ec(curve), PublicKey::Ec(public)) => curve == public.curve(),
-            _ => return Err(Error::invalid("kty", Rule::Inconsistent)),
-        };
-        if !agrees {
-            let field = if matches!(spec, KeySpec::Ec(_)) {
-                "crv"
-            } else {
-                "key_size"
-            };
-            return Err(Error::invalid(field, Rule::Inconsistent));
-        }
+        new.check_kind(key)?;
         if !self.latest().capabilities().can_import(spec) {
             return Err(not_offered("import", spec));
         }
@@ -181,14 +170,16 @@ impl KeyProvider for Pkcs11 {
 
     fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {
         let locator = object::locator(&self.config.id, key)?;
-        let spec = key.spec();
+        let (handle, spec) = (key.clone(), key.spec());
         let work = self.token()?.work(Kind::Write, move |desk| {
-            desk.remove(&locator, spec)?;
-            // Gone for certain, not only out of sight of a login that was lost.
-            match desk.find(&locator)? {
-                None => Err(Trouble::Missing),
-                Some(_) => Err(ErrorKind::Unavailable { what: "token" }.into()),
+            if matches!(locator, object::Locator::Label(_)) {
+                // A label is soon another key's.
+                desk.resolve(&handle)?;
             }
+            desk.remove(&locator, spec)?;
+            // Gone for certain, not only out of sight of a login that was lost: "not there" goes
+            // through the look at the token that every failure has.
+            Err::<(), _>(Trouble::Missing)
         });
         match work {
             Ok(()) | Err(Trouble::Missing) => Ok(()),
@@ -367,12 +358,9 @@ impl KeyProvider for Pkcs11 {
 
     /// Over as many sessions as there are, a thread each.
     fn sign_batch(&self, requests: &[SignRequest<'_>]) -> Vec<Result<Signature, Error>> {
-        let threads = self
-            .token
-            .pool
-            .size()
-            .min(requests.len())
-            .min(self.most_threads());
+        // Without a token each says why.
+        let sessions = self.token().map_or(1, |token| token.pool.size());
+        let threads = sessions.min(requests.len()).min(self.most_threads());
         if threads < 2 {
             return requests.iter().map(|request| self.sign(request)).collect();
         }
@@ -428,9 +416,10 @@ impl KeyProvider for Pkcs11 {
 
     /// Without asking the token: what the last calls found.
     fn health(&self) -> Health {
-        let Ok(token) = self.token() else {
+        let token = self.latest();
+        if !token.module.is_of_this_process() || token.is_another() {
             return Health::Down;
-        };
+        }
         match token.live() {
             None => Health::Down,
             Some(_) if token.pool.hung() > 0 => Health::Degraded,

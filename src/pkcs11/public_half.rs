@@ -6,6 +6,7 @@ use super::Pkcs11;
 use super::error::Trouble;
 use super::mechanism::{self, Mechanism};
 use super::object::locator;
+use super::provider::refuses;
 use super::raw::Object;
 use super::rsa::Padding;
 use super::token::{Desk, Kind};
@@ -13,6 +14,7 @@ use crate::alg::{Alg, Op, SignScheme};
 use crate::error::{Error, ErrorKind};
 use crate::fit::{SignData, VerifyRequest};
 use crate::handle::KeyHandle;
+use crate::provider::unsupported;
 use crate::public::padding::pkcs1;
 use crate::secret::SecretBytes;
 
@@ -26,7 +28,8 @@ impl Desk<'_> {
 
 impl Pkcs11 {
     pub(super) fn verify_inside(&self, request: &VerifyRequest<'_>) -> Result<(), Error> {
-        let (key, row) = (request.key().clone(), request.alg().row());
+        let (key, alg) = (request.key(), request.alg());
+        let row = alg.row();
         let SignData::Digest(digest) = *request.data() else {
             return Err(ErrorKind::BadSignature.into());
         };
@@ -37,9 +40,9 @@ impl Pkcs11 {
         if request.signature().len() != expected {
             return Err(ErrorKind::BadSignature.into());
         }
-        let signature = request.signature().to_vec();
+        let (handle, signature) = (key.clone(), request.signature().to_vec());
         let work = self.token()?.work(Kind::Input, move |desk| {
-            let object = desk.public_object(&key)?;
+            let object = desk.public_object(&handle)?;
             let (mechanism, data) = match row.scheme {
                 SignScheme::Pkcs1v15 => (
                     Mechanism::Plain(CKM_RSA_PKCS),
@@ -52,7 +55,8 @@ impl Pkcs11 {
             Ok(library.verify(desk.session, mechanism, object, &data, &signature)?)
         });
         work.map_err(|trouble| match trouble {
-            Trouble::Failure(_) => ErrorKind::BadSignature.into(),
+            Trouble::Failure(failure) if refuses(failure) => unsupported(Op::Verify, alg, key),
+            Trouble::Failure(failure) if failure.is_of_input() => ErrorKind::BadSignature.into(),
             trouble => trouble.into(),
         })
     }

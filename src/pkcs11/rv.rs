@@ -48,7 +48,10 @@ impl Failure {
     /// The caller's input can be at fault: it was said by the operation itself, and of nothing
     /// that the input has no part in.
     pub(super) fn is_of_input(self) -> bool {
-        let operation = matches!(self.function, "C_DecryptInit" | "C_Decrypt" | "C_UnwrapKey");
+        let operation = matches!(
+            self.function,
+            "C_DecryptInit" | "C_Decrypt" | "C_UnwrapKey" | "C_Verify"
+        );
         let elsewhere = matches!(
             self.rv,
             CKR_OPERATION_ACTIVE

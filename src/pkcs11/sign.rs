@@ -10,7 +10,7 @@ use super::rv::Failure;
 use super::token::Desk;
 use crate::alg::{Curve, HashValue, Op, SignScheme};
 use crate::error::{Error, ErrorKind};
-use crate::fit::{SignData, SignRequest, Signature, VerifyRequest};
+use crate::fit::{SignData, SignRequest, Signature};
 use crate::provider::{Place, unsupported};
 use crate::public;
 use crate::public::padding::{pkcs1, pss};
@@ -112,7 +112,7 @@ impl Desk<'_> {
         let mechanism = Mechanism::Plain(CKM_RSA_X_509);
         let bytes = self.raw_sign(known, mechanism, block, block.len())?;
         let signature = Signature::from_bytes(bytes);
-        verify(request, &signature).map_err(|_| Error::from(ErrorKind::FaultDetected))?;
+        public::verify_made(request, &signature)?;
         Ok(signature.into_bytes())
     }
 
@@ -170,7 +170,7 @@ impl Desk<'_> {
         request: &SignRequest<'_>,
         signature: &Signature,
     ) -> Result<(), Trouble> {
-        if verify(request, signature).is_err() {
+        if public::verify_made(request, signature).is_err() {
             self.token.objects.forget(request.key().id());
             return Err(ErrorKind::Corrupt { what: "key handle" }.into());
         }
@@ -178,16 +178,6 @@ impl Desk<'_> {
         self.learn(&known);
         Ok(())
     }
-}
-
-/// Checks a signature over the request's digest with the public half.
-fn verify(request: &SignRequest<'_>, signature: &Signature) -> Result<(), Error> {
-    let SignData::Digest(digest) = request.data() else {
-        return Err(ErrorKind::FaultDetected.into());
-    };
-    let (key, alg) = (request.key(), request.alg());
-    let verify = VerifyRequest::for_digest(key, alg, digest.as_digest(), signature.as_bytes())?;
-    public::verify(&verify)
 }
 
 /// Signatures on secp256k1 leave with the low one of the two values of s, as the software

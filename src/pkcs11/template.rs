@@ -5,6 +5,8 @@
 //! vault: tokens differ in what they enforce.
 
 use cryptoki_sys::*;
+use der::Encode;
+use der::asn1::OctetString;
 
 use super::mechanism::class_and_type;
 use super::raw::{Attribute, Value, ulong};
@@ -210,20 +212,25 @@ impl Numbers {
                 e: key.e(),
                 point: Vec::new(),
             },
-            PublicKey::Ec(key) => {
-                let point = key.to_sec1();
-                let mut der = vec![0x04];
-                if point.len() >= 0x80 {
-                    der.push(0x81);
-                }
-                der.push(u8::try_from(point.len()).unwrap_or_default());
-                der.extend(point);
-                Numbers {
-                    point: der,
-                    ..Numbers::default()
-                }
-            }
+            PublicKey::Ec(key) => Numbers {
+                // A point is short enough for any form of DER.
+                point: OctetString::new(key.to_sec1())
+                    .and_then(|point| point.to_der())
+                    .unwrap_or_default(),
+                ..Numbers::default()
+            },
             PublicKey::Oct(_) => Numbers::default(),
         }
     }
+}
+
+/// A secret of the session alone that is read out again: a caller's bytes, in the form of a key.
+pub(super) fn readable() -> [Attribute<'static>; 5] {
+    [
+        Attribute(CKA_CLASS, Value::Ulong(CKO_SECRET_KEY)),
+        Attribute(CKA_KEY_TYPE, Value::Ulong(CKK_GENERIC_SECRET)),
+        Attribute(CKA_TOKEN, Value::Bool(false)),
+        Attribute(CKA_SENSITIVE, Value::Bool(false)),
+        Attribute(CKA_EXTRACTABLE, Value::Bool(true)),
+    ]
 }

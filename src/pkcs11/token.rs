@@ -4,7 +4,7 @@
 //! token was healed. Who asks for it waits for a deadline at most.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use cryptoki_sys::*;
@@ -17,7 +17,7 @@ use super::module::Module;
 use super::object::Objects;
 use super::offer::Offer;
 use super::pool::{Lent, Pool, Series, Session};
-use super::raw::{Attribute, Library, RawSession};
+use super::raw::{Attribute, Library, Object, RawSession};
 use super::rv::Failure;
 use super::sync::{Turn, TurnGuard};
 use crate::alg::{KeySpec, Op, SignAlg};
@@ -74,6 +74,8 @@ pub(super) enum Kind {
     /// The input can be at fault: a failure in a token that is well is the caller's, and is
     /// not tried again.
     Input,
+    /// The same of a trial, with keys of its own that it may have to make.
+    Trial,
     /// The input cannot be at fault, and doing it twice does no harm.
     Repeatable,
     /// Writes: alone, with a longer deadline. Done again only after what a first attempt may
@@ -85,8 +87,16 @@ impl Kind {
     /// Making an RSA key takes some tokens a minute.
     fn deadline(self, config: &Config) -> Duration {
         match self {
-            Kind::Write => 10 * config.deadline,
+            Kind::Write | Kind::Trial => 10 * config.deadline,
             Kind::Input | Kind::Repeatable => config.deadline,
+        }
+    }
+
+    /// Whether it may be done again in a token that is well.
+    fn is_worth_another(self, failure: Failure) -> bool {
+        match self {
+            Kind::Input | Kind::Trial => !failure.is_of_input(),
+            Kind::Repeatable | Kind::Write => true,
         }
     }
 }
@@ -100,17 +110,34 @@ pub(super) struct Desk<'a> {
     pub(super) epoch: u64,
     /// 0, and more if it is done again.
     pub(super) attempt: usize,
+    /// Alive as long as the caller waits; `None` if this is the caller's thread.
+    caller: Option<Weak<()>>,
 }
 
 impl Desk<'_> {
+    /// Whether anybody still waits for the result.
+    pub(super) fn is_awaited(&self) -> bool {
+        let caller = self.caller.as_ref();
+        caller.is_none_or(|caller| caller.strong_count() > 0)
+    }
+
     /// A temporary object, which is destroyed whatever `work` does.
     pub(super) fn with_object<T>(
         &mut self,
         template: &[Attribute<'_>],
-        work: impl FnOnce(&mut Self, super::raw::Object) -> Result<T, Trouble>,
+        work: impl FnOnce(&mut Self, Object) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let object = self.library.create_object(self.session, template)?;
-        let result = work(self, object);
+        self.destroying(object, |desk| work(desk, object))
+    }
+
+    /// Destroys a temporary object, whatever `work` does.
+    pub(super) fn destroying<T>(
+        &mut self,
+        object: Object,
+        work: impl FnOnce(&mut Self) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let result = work(self);
         let destroyed = self.library.destroy_object(self.session, object);
         let value = result?;
         destroyed?;
@@ -122,7 +149,12 @@ impl Desk<'_> {
 const MOST_ATTEMPTS: usize = 4;
 
 impl Token {
-    pub(super) fn new(config: &Arc<Config>, module: Arc<Module>) -> Arc<Self> {
+    /// With the latch of those before it: their PIN is this one's.
+    pub(super) fn new(
+        config: &Arc<Config>,
+        module: Arc<Module>,
+        pin_refused: Arc<AtomicBool>,
+    ) -> Arc<Self> {
         let isolated = match config.calls {
             Calls::Isolated => true,
             Calls::Inline => false,
@@ -131,7 +163,7 @@ impl Token {
         Arc::new(Token {
             config: Arc::clone(config),
             module,
-            pool: Pool::new(config.patience, config.deadline),
+            pool: Pool::new(config.patience),
             objects: Objects::default(),
             writes: Turn::new(()),
             write_hangs: AtomicBool::new(false),
@@ -143,7 +175,7 @@ impl Token {
             another: AtomicBool::new(false),
             renewal: Turn::new(()),
             failing: AtomicBool::new(false),
-            pin_refused: Arc::default(),
+            pin_refused,
         })
     }
 
@@ -242,11 +274,8 @@ impl Token {
                         dead += 1;
                         self.pool.clear();
                     }
-                    Some(failure) if failure.is_handle() && attempt - dead == 1 => {}
-                    // A write looks for what it left, and so may be done again too.
-                    Some(failure)
-                        if (kind != Kind::Input || !failure.is_of_input())
-                            && attempt - dead == 1 => {}
+                    // A number may be void. A write looks for what it left, and so may be done again too.
+                    Some(failure) if kind.is_worth_another(failure) && attempt - dead == 1 => {}
                     // Another process may be in the middle of making it.
                     _ => return Err(trouble),
                 },
@@ -278,12 +307,13 @@ impl Token {
         let deadline = kind.deadline(&self.config);
         let turn = match kind {
             Kind::Write => Some(self.turn_to_write(deadline)?),
-            Kind::Input | Kind::Repeatable => None,
+            Kind::Input | Kind::Trial | Kind::Repeatable => None,
         };
         // Writes are rare and are where modules hang, so they are never in the caller's thread.
         if !self.isolated && kind != Kind::Write {
-            let mut lent = self.lend(live)?;
-            return finish(self.perform(&mut lent, live, attempt, work.as_ref()), lent);
+            let mut lent = self.lend(live, deadline)?;
+            let result = self.perform(&mut lent, live, attempt, None, work.as_ref());
+            return finish(result, lent);
         }
         let (token, work, live) = (Arc::clone(self), Arc::clone(work), live.clone());
         let ticket = Arc::new(Mutex::new(None));
@@ -292,7 +322,7 @@ impl Token {
         let waiting = Arc::downgrade(&caller);
         let result = self.module.run(deadline, move |_| {
             // Here and not in the caller's thread: opening a session is a call too.
-            let mut lent = token.lend(&live)?;
+            let mut lent = token.lend(&live, deadline)?;
             if waiting.strong_count() == 0 {
                 // Nobody wants it any more: no key is made that nobody knows of.
                 lent.succeed();
@@ -300,7 +330,7 @@ impl Token {
             }
             *super::sync::lock(&issued) = Some(lent.ticket());
             let result = finish(
-                token.perform(&mut lent, &live, attempt, work.as_ref()),
+                token.perform(&mut lent, &live, attempt, Some(waiting), work.as_ref()),
                 lent,
             );
             // Held until the call is over, however long the caller waited.
@@ -310,7 +340,7 @@ impl Token {
         if let (Err(Trouble::Overdue(_)), Some(ticket)) = (&result, *super::sync::lock(&ticket)) {
             self.pool.give_up(ticket);
         }
-        if kind == Kind::Write && matches!(result, Err(Trouble::Overdue(_))) {
+        if kind == Kind::Write && matches!(result, Err(Trouble::Overdue(Overdue::NoAnswer))) {
             self.write_hangs.store(true, Ordering::Release);
         }
         drop(caller);
@@ -333,6 +363,7 @@ impl Token {
         lent: &mut Lent,
         live: &Live,
         attempt: usize,
+        caller: Option<Weak<()>>,
         work: &dyn Fn(&mut Desk<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let session = lent.session.as_mut().ok_or(Trouble::Missing)?;
@@ -343,12 +374,13 @@ impl Token {
             slot: live.slot,
             epoch: live.epoch,
             attempt,
+            caller,
         })
     }
 
-    /// A session of the pool.
-    fn lend(self: &Arc<Self>, live: &Live) -> Result<Lent, Trouble> {
-        self.pool.borrow(&self.module, || {
+    /// A session of the pool, for work that takes no longer than `deadline`.
+    fn lend(self: &Arc<Self>, live: &Live, deadline: Duration) -> Result<Lent, Trouble> {
+        self.pool.borrow(&self.module, deadline, || {
             let library = self.module.library;
             let raw = library.open_session(live.slot)?;
             let mut session = Session::new(&self.module, live.generation, &live.series, raw);
@@ -371,11 +403,12 @@ impl Token {
             return;
         }
         let token = Arc::clone(self);
-        let moment = Duration::from_secs(2).min(self.config.deadline);
+        let limit = Instant::now() + Duration::from_secs(2).min(self.config.deadline);
         // A process that ends while a call is in the module can crash in its destructors.
-        self.pool.drain(Instant::now() + moment);
+        self.pool.drain(limit);
         // What is late goes on in its thread; nobody waits for it.
-        let _ = self.module.run(moment, move |_| {
+        let left = limit.saturating_duration_since(Instant::now());
+        let _ = self.module.run(left, move |_| {
             token.set_live(None);
             token.pool.clear();
             if let Some(mut state) = token.state.take(Instant::now())

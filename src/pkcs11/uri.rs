@@ -207,7 +207,7 @@ impl Pkcs11Uri {
         self.module_name.as_deref()
     }
 
-    /// `module-path`: the module, or the folder that it is in. Absolute.
+    /// `module-path`: the module's file. Absolute.
     #[must_use]
     pub fn module_path(&self) -> Option<&Path> {
         self.module_path.as_deref().map(Path::new)

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::alg::{KeySpec, OpSet, TransferAlg};
 use crate::error::{Error, Rule};
 use crate::handle::{KeyHandle, ProviderKeyId};
-use crate::jwk::Jwk;
+use crate::jwk::{Jwk, PublicKey, SecretJwk};
 
 /// A key to make or take over.
 ///
@@ -40,6 +40,23 @@ impl NewKey {
             ops: spec.verbs(),
             exportable: false,
         })
+    }
+
+    /// Whether a private JWK is of this kind. A symmetric one does not tell what it is for; its
+    /// size must agree.
+    pub(crate) fn check_kind(&self, key: &SecretJwk) -> Result<(), Error> {
+        let (agrees, field) = match (self.spec, key.public().key()) {
+            (KeySpec::Aes { bits } | KeySpec::Hmac { bits }, PublicKey::Oct(Some(size))) => {
+                (bits == *size, "key_size")
+            }
+            (KeySpec::Rsa { bits }, PublicKey::Rsa(public)) => (bits == public.bits(), "key_size"),
+            (KeySpec::Ec(curve), PublicKey::Ec(public)) => (curve == public.curve(), "crv"),
+            _ => (false, "kty"),
+        };
+        match agrees {
+            true => Ok(()),
+            false => Err(Error::invalid(field, Rule::Inconsistent)),
+        }
     }
 
     /// With a label for people: on a token, `CKA_LABEL`.

@@ -2,56 +2,57 @@
 
 use std::sync::Arc;
 
-use signature::hazmat::PrehashVerifier;
+use ecdsa::signature::hazmat::PrehashVerifier;
 
 use crate::engine::ec::{self as engine, Curve as Kernel, Path, PublicTable, VerifyInput};
-use crate::jwk::{EcPoint, EcPublic};
+use crate::jwk::{EcPoint, EcPublic, kernel};
 
 /// Checks `r || s`, each exactly as wide as the field (RFC 7518 section 3.4): a DER
 /// form or another width is a bad signature. `r` and `s` outside `1..n` are refused
 /// while reading (all-zero signatures verified elsewhere: CVE-2022-21449).
 pub(super) fn verify(point: &EcPublic, digest: &[u8], signature: &[u8]) -> bool {
-    let verdict = verify_in_lanes(&[(point, digest, signature)]).pop();
-    match verdict.flatten() {
-        Some(good) => good,
-        None => verify_by_crate(point, digest, signature),
-    }
+    let item = (point, digest, signature);
+    verify_curve(kernel(point.curve()), &[&item]).contains(&true)
 }
 
 /// A key, a digest, a signature.
 pub(super) type Item<'a> = (&'a EcPublic, &'a [u8], &'a [u8]);
 
-/// The same for many, side by side where there are lanes. Nothing for those that the engine
-/// cannot tell: where its formulas do not hold.
-pub(super) fn verify_in_lanes(items: &[Item<'_>]) -> Vec<Option<bool>> {
-    let mut verdicts = vec![None; items.len()];
+/// The same for many, side by side where there are lanes.
+pub(super) fn verify_all(items: &[Item<'_>]) -> Vec<bool> {
+    let mut verdicts = vec![false; items.len()];
     for &curve in Kernel::ALL {
         let places = items.iter().enumerate();
-        let places = places.filter(|(_, (point, ..))| kernel(point) == curve);
+        let places = places.filter(|(_, (point, ..))| kernel(point.curve()) == curve);
         let (places, items): (Vec<usize>, Vec<&Item<'_>>) = places.unzip();
-        precompute(curve, items.iter().map(|(point, ..)| *point));
-        let tables: Option<Vec<_>> = items.iter().map(|(point, ..)| point.1.0.get()).collect();
-        let Some(tables) = tables else { continue };
-        let inputs: Vec<_> = items
-            .iter()
-            .zip(tables)
-            .map(|((_, digest, signature), key)| VerifyInput {
-                key,
-                digest,
-                signature,
-            })
-            .collect();
-        for (place, verdict) in places.iter().zip(engine::verify_all_vartime(
-            Path::best(curve),
-            curve,
-            &inputs,
-        )) {
+        for (place, verdict) in places.iter().zip(verify_curve(curve, &items)) {
             if let Some(slot) = verdicts.get_mut(*place) {
                 *slot = verdict;
             }
         }
     }
     verdicts
+}
+
+/// Those of one curve: by the engine, and where it cannot tell, as its formulas do not hold, by
+/// the curve crate.
+fn verify_curve(curve: Kernel, items: &[&Item<'_>]) -> Vec<bool> {
+    precompute(curve, items.iter().map(|(point, ..)| *point));
+    let inputs = items.iter().map(|(point, digest, signature)| {
+        point.1.0.get().map(|key| VerifyInput {
+            key,
+            digest,
+            signature,
+        })
+    });
+    let inputs: Option<Vec<_>> = inputs.collect();
+    let verdicts = inputs.map(|inputs| engine::verify_all_vartime(Path::best(curve), &inputs));
+    let verdicts = verdicts.unwrap_or_default().into_iter();
+    let told = verdicts.chain(std::iter::repeat(None));
+    let verdict = |((point, digest, signature), told): (&&Item<'_>, Option<bool>)| {
+        told.unwrap_or_else(|| verify_by_crate(point, digest, signature))
+    };
+    items.iter().zip(told).map(verdict).collect()
 }
 
 /// With the curve crates, which know every curve and every case.
@@ -77,8 +78,8 @@ fn verify_by_crate(point: &EcPublic, digest: &[u8], signature: &[u8]) -> bool {
 pub(crate) fn verify_every_way(point: &EcPublic, digest: &[u8], signature: &[u8]) -> [bool; 3] {
     let by_crate = verify_by_crate(point, digest, signature);
     let (x, y) = point.coordinates();
-    let agrees = |path: Path, curve| {
-        let tables = engine::tables(path, curve, &[(&x, &y)]);
+    let agrees = |path: Path| {
+        let tables = engine::tables(path, &[(&x, &y)]);
         let input = tables.first().map(|key| VerifyInput {
             key,
             digest,
@@ -86,28 +87,17 @@ pub(crate) fn verify_every_way(point: &EcPublic, digest: &[u8], signature: &[u8]
         });
         let verdict = |count| {
             let inputs: Vec<_> = std::iter::repeat_n(input, count).flatten().collect();
-            engine::verify_all_vartime(path, curve, &inputs)
+            engine::verify_all_vartime(path, &inputs)
         };
         let mut verdicts = verdict(1).into_iter().chain(verdict(5)).flatten();
         verdicts.all(|verdict| verdict == by_crate)
     };
-    let curve = kernel(point);
-    let agree = Path::all(curve).iter().all(|path| agrees(*path, curve));
+    let agree = Path::all(kernel(point.curve())).all(agrees);
     [
         verify(point, digest, signature),
         agree == by_crate,
         by_crate,
     ]
-}
-
-/// The engine's name of a point's curve.
-pub(crate) fn kernel(point: &EcPublic) -> Kernel {
-    match point.0 {
-        EcPoint::P256(_) => Kernel::P256,
-        EcPoint::P384(_) => Kernel::P384,
-        EcPoint::P521(_) => Kernel::P521,
-        EcPoint::P256K(_) => Kernel::P256K,
-    }
 }
 
 /// Makes the tables of the points that have none yet, side by side where there are lanes.
@@ -119,7 +109,7 @@ fn precompute<'a>(curve: Kernel, points: impl Iterator<Item = &'a EcPublic>) {
     let borrowed: Vec<_> = coordinates.iter().map(|(x, y)| (&**x, &**y)).collect();
     for (point, table) in without
         .iter()
-        .zip(engine::tables(Path::best(curve), curve, &borrowed))
+        .zip(engine::tables(Path::best(curve), &borrowed))
     {
         // Another thread may have been faster; it computed the same.
         let _: Result<(), Arc<PublicTable>> = point.1.0.set(Arc::new(table));

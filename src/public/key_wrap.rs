@@ -4,10 +4,8 @@
 use aes::cipher::consts::U16;
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt};
 
+use crate::alg::SEMIBLOCK;
 use crate::secret::SecretBytes;
-
-/// RFC 3394 works on halves of a block, in bytes.
-pub(crate) const SEMIBLOCK: usize = 8;
 
 /// The upper half of KWP's initial value; the lower is the length (RFC 5649 section 3).
 pub(crate) const KWP_IV: u64 = 0xA659_59A6;

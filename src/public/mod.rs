@@ -18,13 +18,27 @@ use zeroize::Zeroizing;
 
 use crate::alg::{EncryptScheme, Op, WrapScheme};
 use crate::error::{Error, ErrorKind};
-use crate::fit::{Ciphertext, EncryptRequest, SignData, VerifyRequest, WrapRequest, unsupported};
+use crate::fit::{
+    Ciphertext, EncryptRequest, SignData, SignRequest, Signature, VerifyRequest, WrapRequest,
+    unsupported,
+};
 use crate::handle::KeyHandle;
 use crate::jwk::{Jwk, PublicKey};
 
 // For the hooks of `crate::internal`.
-pub(crate) use ec::{kernel, verify_every_way};
+pub(crate) use ec::verify_every_way;
 pub use transfer::wrap_for_import;
+
+/// Checks a signature that a backend has made, before it lets it out.
+pub(crate) fn verify_made(request: &SignRequest<'_>, made: &Signature) -> Result<(), Error> {
+    let fault = || Error::from(ErrorKind::FaultDetected);
+    let SignData::Digest(digest) = request.data() else {
+        return Err(fault());
+    };
+    let (key, alg) = (request.key(), request.alg());
+    let verify = VerifyRequest::for_digest(key, alg, digest.as_digest(), made.as_bytes())?;
+    self::verify(&verify).map_err(|_| fault())
+}
 
 /// Checks a signature with the public half.
 ///
@@ -43,18 +57,18 @@ pub fn verify(request: &VerifyRequest<'_>) -> Result<(), Error> {
     verdict(good)
 }
 
-/// Checks those signatures that the engine computes, side by side where it has lanes, as
-/// [`verify`] does; `None` for each other one.
-pub(crate) fn verify_in_lanes(requests: &[VerifyRequest<'_>]) -> Vec<Option<Result<(), Error>>> {
+/// Checks signatures as [`verify`] does, side by side where there are lanes; `None` for those of
+/// symmetric keys.
+pub(crate) fn verify_all(requests: &[VerifyRequest<'_>]) -> Vec<Option<Result<(), Error>>> {
     let (rsas, ecs): (Vec<_>, Vec<_>) = requests
         .iter()
         .map(|request| (rsa_claim(request), ec_claim(request)))
         .unzip();
     let mut rsa = rsa::hold(&flat(&rsas)).into_iter();
-    let mut ec = ec::verify_in_lanes(&flat(&ecs)).into_iter();
+    let mut ec = ec::verify_all(&flat(&ecs)).into_iter();
     let good = |claims: (Option<_>, Option<_>)| match claims {
         (Some(_), _) => rsa.next(),
-        (_, Some(_)) => ec.next().flatten(),
+        (_, Some(_)) => ec.next(),
         _ => None,
     };
     let good = rsas.into_iter().zip(ecs).map(good);

@@ -8,11 +8,26 @@ use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
 use super::{key_wrap, rsa};
-use crate::alg::{KeyOp, OpSet, TransferAlg};
+use crate::alg::{KeyOp, KeySpec, OpSet, SEMIBLOCK, TransferAlg};
 use crate::encoding::ByokBlob;
 use crate::error::{Error, ErrorKind, Rule};
 use crate::jwk::{Jwk, PublicKey, RsaPublic, SecretJwk, SecretKey};
 use crate::secret::SecretBytes;
+
+/// The most bytes of a key wrapped by RFC 5649; an RSA-4096 key takes 2400.
+pub(crate) const MOST_WRAPPED: usize = 8192;
+
+/// Whether a key of this kind can have so many bytes when it is wrapped. Lengths are public and
+/// say much already: of a symmetric key, its size.
+pub(crate) fn check_length(len: usize, spec: KeySpec) -> Result<(), Error> {
+    if !len.is_multiple_of(SEMIBLOCK) || !(2 * SEMIBLOCK..=MOST_WRAPPED).contains(&len) {
+        return Err(ErrorKind::DecryptFailed.into());
+    }
+    if spec.is_symmetric() && len != spec.byte_len() + SEMIBLOCK {
+        return Err(Error::invalid("key_size", Rule::Inconsistent));
+    }
+    Ok(())
+}
 
 /// Wraps a private key for import into a vault: the sender's half of "bring your own key".
 ///

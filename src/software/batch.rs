@@ -54,7 +54,7 @@ pub(super) fn verify(
     software: &Software,
     requests: &[VerifyRequest<'_>],
 ) -> Vec<Result<(), Error>> {
-    public::verify_in_lanes(requests)
+    public::verify_all(requests)
         .into_iter()
         .zip(requests)
         .map(|(done, request)| done.unwrap_or_else(|| software.verify(request)))

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handle::ProviderId;
 use crate::seal::{Randomness, SealingKey};
 
-/// Room for some sixteen thousand RSA-2048 keys.
+/// Room for some nine thousand RSA-2048 keys, or as many of P-256.
 const CACHE_BYTES: usize = 64 << 20;
 
 /// Puts a [`Software`] together; made by [`Software::builder`].

@@ -93,7 +93,7 @@ impl Cache {
     fn look_up(&self, handle: &KeyHandle) -> Option<Arc<Lease>> {
         let inner = self.read();
         let entry = inner.entries.get(&handle.id())?;
-        if !are_clones(&entry.handle, handle) && entry.handle != *handle {
+        if !entry.handle.is_same(handle) && entry.handle != *handle {
             return None;
         }
         let lease = Arc::clone(entry.lease());
@@ -102,7 +102,8 @@ impl Cache {
         Some(lease)
     }
 
-    /// Keeps a key that has just been opened, in place of an older one of the same id.
+    /// Keeps a key that has just been opened, in place of another of the same id. Where another
+    /// thread was faster to open it, what that one keeps is used by all.
     pub(super) fn put(&self, handle: &KeyHandle, key: Opened) -> Arc<Lease> {
         let bytes = OVERHEAD + handle.blob().len() + key.weight(handle.spec());
         let fits = bytes <= self.max_bytes;
@@ -122,11 +123,10 @@ impl Cache {
             leases: Striped::new(OnceLock::new),
             bytes,
         };
-        let lease = Arc::clone(entry.lease());
-        handle.remember(&lease);
-        let gone = self.write().put(entry, self.max_bytes);
+        let (lease, gone) = self.write().put(entry, self.max_bytes);
         // The lock is free again: erasing keys is not done under it.
         drop(gone);
+        handle.remember(&lease);
         lease
     }
 
@@ -157,8 +157,13 @@ impl Cache {
 }
 
 impl Inner {
-    /// Returns what had to go.
-    fn put(&mut self, entry: Entry, max_bytes: usize) -> Vec<Entry> {
+    /// The use of what is kept, and what had to go.
+    fn put(&mut self, entry: Entry, max_bytes: usize) -> (Arc<Lease>, Vec<Entry>) {
+        if let Some(present) = self.entries.get(&entry.handle.id())
+            && present.handle == entry.handle
+        {
+            return (Arc::clone(present.lease()), vec![entry]);
+        }
         let mut gone: Vec<_> = self.remove(entry.handle.id()).into_iter().collect();
         if self.bytes + entry.bytes > max_bytes {
             let room = max_bytes.saturating_sub(max_bytes / 8);
@@ -166,8 +171,9 @@ impl Inner {
             self.shrink(target, &mut gone);
         }
         self.bytes += entry.bytes;
+        let lease = Arc::clone(entry.lease());
         self.entries.insert(entry.handle.id(), entry);
-        gone
+        (lease, gone)
     }
 
     fn shrink(&mut self, target: usize, gone: &mut Vec<Entry>) {
@@ -191,13 +197,6 @@ impl Inner {
         entry.key.gone.store(true, Ordering::Relaxed);
         Some(entry)
     }
-}
-
-/// Whether one handle is a clone of the other. Clones share their blob, which is quick to
-/// see: as long as the cached handle lives, no other blob can be at its address.
-fn are_clones(cached: &KeyHandle, presented: &KeyHandle) -> bool {
-    let (a, b) = (cached.blob(), presented.blob());
-    std::ptr::eq(a, b) && !a.is_empty()
 }
 
 impl Entry {

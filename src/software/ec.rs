@@ -8,9 +8,9 @@
 //! ES256K signatures leave with a low s, which every verifier accepts; verifying accepts
 //! both ([`crate::public`]).
 
+use ecdsa::signature::SignatureEncoding;
+use ecdsa::signature::hazmat::PrehashSigner;
 use rand_core::TryCryptoRng;
-use signature::SignatureEncoding;
-use signature::hazmat::PrehashSigner;
 use zeroize::Zeroizing;
 
 use super::nonce::{self, Nonce};
@@ -18,8 +18,7 @@ use super::sealing::corrupt;
 use crate::alg::Curve;
 use crate::engine::ec::{self as engine, Curve as Kernel, Path, SignInput};
 use crate::error::{Error, ErrorKind};
-use crate::jwk::{EcPublic, EcSecret};
-use crate::public;
+use crate::jwk::{EcPublic, EcSecret, kernel};
 use crate::seal::Randomness;
 use crate::secret::SecretBytes;
 
@@ -33,7 +32,7 @@ impl EcKey {
     /// The key with this scalar, which belongs to this point.
     pub(super) fn open(public: &EcPublic, d: &[u8]) -> Result<Self, Error> {
         let secret = EcSecret::for_public(public, d).map_err(|_| corrupt())?;
-        let curve = public::kernel(public);
+        let curve = kernel(public.curve());
         Ok(EcKey { curve, d: secret.d })
     }
 
@@ -51,7 +50,7 @@ impl EcKey {
             let mut nonce = Nonce::zero();
             nonce.hedge(*curve, d.expose(), digest, &fresh);
             let input = input(*curve, d, digest, &nonce);
-            if let Some(signature) = engine::sign_one(Path::best(*curve), *curve, &input) {
+            if let Some(signature) = engine::sign_one(Path::best(*curve), &input) {
                 return Ok(signature);
             }
         }
@@ -93,7 +92,7 @@ pub(super) fn in_lanes<R: TryCryptoRng>(
             .collect();
         for (at, signature) in left
             .iter()
-            .zip(engine::sign_all(Path::best(curve), curve, &inputs))
+            .zip(engine::sign_all(Path::best(curve), &inputs))
         {
             if let Some(result) = results.get_mut(*at) {
                 *result = signature;
@@ -113,29 +112,23 @@ const MOST_NONCES: usize = 2;
 
 /// Signs with the nonce of RFC 6979 alone: what its test vectors check. Not for use: one
 /// faulty signature beside a good one of the same digest gives the key away.
-pub(crate) fn sign_deterministic(
-    public: &EcPublic,
-    d: &[u8],
-    digest: &[u8],
-) -> Result<Vec<u8>, Error> {
-    let EcKey { curve, d } = EcKey::open(public, d)?;
-    deterministic(Path::best(curve), curve, &d, digest, 1)?
+pub(crate) fn sign_deterministic(curve: Curve, d: &[u8], digest: &[u8]) -> Result<Vec<u8>, Error> {
+    let (secret, _) = EcSecret::from_scalar(curve, d)?;
+    let curve = kernel(curve);
+    deterministic(Path::best(curve), curve, &secret.d, digest, 1)?
         .pop()
         .ok_or(ErrorKind::FaultDetected.into())
 }
 
 /// For tests: the same signature by each path of the engine, alone and beside others, and by
 /// the curve crate.
-pub(crate) fn sign_every_way(
-    public: &EcPublic,
-    d: &[u8],
-    digest: &[u8],
-) -> Result<Vec<Vec<u8>>, Error> {
-    let mut signatures = vec![deterministic_by_crate(public.curve(), d, digest)?];
-    let EcKey { curve, d } = EcKey::open(public, d)?;
+pub(crate) fn sign_every_way(curve: Curve, d: &[u8], digest: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    let (secret, _) = EcSecret::from_scalar(curve, d)?;
+    let mut signatures = vec![deterministic_by_crate(curve, d, digest)?];
+    let (curve, d) = (kernel(curve), secret.d);
     for path in Path::all(curve) {
         for count in [1, 5] {
-            signatures.append(&mut deterministic(*path, curve, &d, digest, count)?);
+            signatures.append(&mut deterministic(path, curve, &d, digest, count)?);
         }
     }
     Ok(signatures)
@@ -151,7 +144,7 @@ fn deterministic(
 ) -> Result<Vec<Vec<u8>>, Error> {
     let nonce = Nonce::deterministic(curve, d.expose(), digest);
     let inputs = vec![input(curve, d, digest, &nonce); count];
-    let signatures = engine::sign_all(path, curve, &inputs);
+    let signatures = engine::sign_all(path, &inputs);
     let signatures: Option<Vec<_>> = signatures.into_iter().collect();
     signatures.ok_or(ErrorKind::FaultDetected.into())
 }
@@ -174,7 +167,7 @@ fn deterministic_by_crate(curve: Curve, d: &[u8], digest: &[u8]) -> Result<Vec<u
 }
 
 fn plain<S: SignatureEncoding, K: PrehashSigner<S>>(
-    key: Result<K, signature::Error>,
+    key: Result<K, ecdsa::signature::Error>,
     digest: &[u8],
 ) -> Result<Vec<u8>, Error> {
     let signature = key.and_then(|key| key.sign_prehash(digest));
@@ -213,9 +206,8 @@ mod tests {
     #[test]
     fn deterministic_as_in_rfc_6979() {
         let d = hex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
-        let (_, public) = EcSecret::from_scalar(Curve::P256, &d).unwrap();
         let digest = Hash::Sha256.hash(b"sample");
-        let signature = sign_deterministic(&public, &d, digest.as_bytes()).unwrap();
+        let signature = sign_deterministic(Curve::P256, &d, digest.as_bytes()).unwrap();
         let expected = concat!(
             "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716",
             "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"

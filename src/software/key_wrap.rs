@@ -9,8 +9,9 @@
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeLess};
 
 use super::aes::{Modes, failed};
+use crate::alg::SEMIBLOCK;
 use crate::error::Error;
-use crate::public::key_wrap::{KWP_IV, SEMIBLOCK, padded};
+use crate::public::key_wrap::{KWP_IV, padded};
 use crate::secret::SecretBytes;
 
 /// The initial value of KW (RFC 3394 section 2.2.3.1).

@@ -17,7 +17,7 @@
 use super::sealing::corrupt;
 use crate::alg::KeySpec;
 use crate::error::Error;
-use crate::jwk::{Jwk, PublicKey, SecretJwk, SecretKey};
+use crate::jwk::{EcSecret, Jwk, PublicKey, RsaPublic, RsaSecret, SecretJwk, SecretKey};
 use crate::secret::SecretBytes;
 
 const STAYS: u8 = 1;
@@ -55,15 +55,33 @@ pub(super) fn decode(
     let numbers = numbers(payload)?;
     let read = match (spec, public.map(Jwk::key)) {
         (KeySpec::Rsa { .. }, Some(PublicKey::Rsa(public))) => {
-            let (n, e) = (public.n(), public.e());
-            let d = numbers.get(..n.len()).ok_or_else(corrupt)?;
-            SecretJwk::from_rsa_components(&n, &e, d, None)
+            let [d, p, q] = rsa_numbers(public, numbers)?.map(SecretBytes::copy_of);
+            RsaSecret::assemble(public, d, p, q).map(SecretKey::Rsa)
         }
-        (KeySpec::Ec(curve), Some(_)) => SecretJwk::from_ec_scalar(curve, numbers),
-        (KeySpec::Aes { .. } | KeySpec::Hmac { .. }, None) => SecretJwk::from_oct(numbers),
+        (KeySpec::Ec(_), Some(PublicKey::Ec(public))) => {
+            EcSecret::for_public(public, numbers).map(SecretKey::Ec)
+        }
+        (KeySpec::Aes { .. } | KeySpec::Hmac { .. }, None) => {
+            return SecretJwk::from_oct(numbers).map_err(|_| corrupt());
+        }
         _ => return Err(corrupt()),
     };
-    read.map_err(|_| corrupt())
+    let (secret, public) = read.ok().zip(public).ok_or_else(corrupt)?;
+    Ok(SecretJwk::from_parts(public.clone(), secret))
+}
+
+/// `d`, `p` and `q` of a payload's numbers.
+pub(super) fn rsa_numbers<'a>(
+    public: &RsaPublic,
+    numbers: &'a [u8],
+) -> Result<[&'a [u8]; 3], Error> {
+    let width = public.byte_len();
+    let (d, primes) = numbers.split_at_checked(width).ok_or_else(corrupt)?;
+    let (p, q) = primes.split_at_checked(width / 2).ok_or_else(corrupt)?;
+    match q.len() == p.len() {
+        true => Ok([d, p, q]),
+        false => Err(corrupt()),
+    }
 }
 
 /// In one buffer of the right size: one that grew would leave copies behind.

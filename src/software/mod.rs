@@ -59,13 +59,13 @@ use std::sync::Arc;
 
 use rand_core::TryCryptoRng;
 
+pub use crate::seal::{PassphraseCosts, SealingHeader, SealingKey};
 pub use builder::Builder;
 // For the vectors of RFC 6979, through the hooks of `crate::internal`.
-pub use crate::seal::{PassphraseCosts, SealingHeader, SealingKey};
 pub(crate) use ec::{sign_deterministic, sign_every_way};
 
 use crate::alg::{Alg, Hash, KeySpec, Op, SignAlg};
-use crate::error::{Error, ErrorKind, Rule};
+use crate::error::{Error, ErrorKind};
 use crate::fit::{
     Ciphertext, DecryptInPlaceRequest, DecryptRequest, EncryptInPlaceRequest, EncryptRequest,
     Sealed, SignRequest, Signature, UnwrapRequest, VerifyRequest, WrapRequest,
@@ -187,7 +187,7 @@ impl Software {
         signature: Signature,
     ) -> Result<Signature, Error> {
         if self.verify_after_sign && matches!(key, Opened::Ec(_)) {
-            check_signature(request, &signature)?;
+            public::verify_made(request, &signature)?;
         }
         Ok(signature)
     }
@@ -202,19 +202,8 @@ impl Software {
         let digest = Hash::hash(alg.row().hash, b"pairwise consistency test");
         let request = SignRequest::for_digest(handle, *alg, digest.as_digest())?;
         let signature = operations::sign(key, &request, &mut ProviderRng::new(self))?;
-        check_signature(&request, &signature)
+        public::verify_made(&request, &signature)
     }
-}
-
-/// Verifies a signature of our own; a bad one is a fault and is not let out.
-fn check_signature(request: &SignRequest<'_>, signature: &Signature) -> Result<(), Error> {
-    let fault = || Error::from(ErrorKind::FaultDetected);
-    let crate::fit::SignData::Digest(digest) = request.data() else {
-        return Err(fault());
-    };
-    let (key, alg) = (request.key(), request.alg());
-    let verify = VerifyRequest::for_digest(key, alg, digest.as_digest(), signature.as_bytes())?;
-    public::verify(&verify).map_err(|_| fault())
 }
 
 impl KeyProvider for Software {
@@ -250,29 +239,9 @@ impl KeyProvider for Software {
     }
 
     fn import(&self, key: &SecretJwk, new: &NewKey) -> Result<KeyHandle, Error> {
-        let public = match (new.spec(), key.public().key()) {
-            // A symmetric JWK does not tell what it is for; the size must agree.
-            (KeySpec::Aes { bits } | KeySpec::Hmac { bits }, PublicKey::Oct(Some(size))) => {
-                if bits != *size {
-                    return Err(Error::invalid("key_size", Rule::Inconsistent));
-                }
-                None
-            }
-            (KeySpec::Rsa { bits }, PublicKey::Rsa(public)) => {
-                if bits != public.bits() {
-                    return Err(Error::invalid("key_size", Rule::Inconsistent));
-                }
-                Some(key.public().key())
-            }
-            (KeySpec::Ec(curve), PublicKey::Ec(public)) => {
-                if curve != public.curve() {
-                    return Err(Error::invalid("crv", Rule::Inconsistent));
-                }
-                Some(key.public().key())
-            }
-            _ => return Err(Error::invalid("kty", Rule::Inconsistent)),
-        };
-        self.adopt(new, key.secret(), public.cloned().map(Jwk::new))
+        new.check_kind(key)?;
+        let public = (!new.spec().is_symmetric()).then(|| key.public().key().clone());
+        self.adopt(new, key.secret(), public.map(Jwk::new))
     }
 
     /// Always `None`: this backend keeps nothing. A key whose handle was not stored is

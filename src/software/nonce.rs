@@ -16,7 +16,7 @@
 //! The vectors of RFC 6979 are checked with [`Nonce::deterministic`].
 
 use rfc6979::KGenerator;
-use rfc6979::bigint::{U256, U384, U576};
+use rfc6979::bigint::U576;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
@@ -62,34 +62,14 @@ impl Nonce {
         let mut nonce = Nonce::zero();
         let low = nonce.0.split_at_mut(curve.nonce_len()).0;
         let low = low.split_at_mut(low.len() - d.len()).1;
-        let p256 = |order| U256::from_be_hex(order);
+        let order = U576::from_be_hex(&format!("{:0>144}", curve.order()));
         match curve {
-            Curve::P256 => {
-                KGenerator::<Sha256, _>::new(d, digest, &[], &p256(P256_ORDER)).fill_next_k(low);
+            Curve::P256 | Curve::P256K => {
+                KGenerator::<Sha256, _>::new(d, digest, &[], &order).fill_next_k(low);
             }
-            Curve::P256K => {
-                KGenerator::<Sha256, _>::new(d, digest, &[], &p256(P256K_ORDER)).fill_next_k(low);
-            }
-            Curve::P384 => {
-                let order = U384::from_be_hex(P384_ORDER);
-                KGenerator::<Sha384, _>::new(d, digest, &[], &order).fill_next_k(low);
-            }
-            Curve::P521 => {
-                let order = U576::from_be_hex(P521_ORDER);
-                KGenerator::<Sha512, _>::new(d, digest, &[], &order).fill_next_k(low);
-            }
+            Curve::P384 => KGenerator::<Sha384, _>::new(d, digest, &[], &order).fill_next_k(low),
+            Curve::P521 => KGenerator::<Sha512, _>::new(d, digest, &[], &order).fill_next_k(low),
         }
         nonce
     }
 }
-
-const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
-const P256K_ORDER: &str = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
-const P384_ORDER: &str = concat!(
-    "ffffffffffffffffffffffffffffffffffffffffffffffff",
-    "c7634d81f4372ddf581a0db248b0a77aecec196accc52973"
-);
-const P521_ORDER: &str = concat!(
-    "00000000000001ffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-    "fffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409"
-);

@@ -9,6 +9,7 @@ use super::material;
 use super::rsa::RsaKey;
 use super::sealing::corrupt;
 use crate::alg::KeySpec;
+use crate::engine::ec::PublicTable;
 use crate::error::Error;
 use crate::jwk::{Jwk, PublicKey};
 use crate::secret::SecretBytes;
@@ -62,8 +63,8 @@ impl Opened {
             // Two key schedules for both directions, in the portable form.
             Opened::Aes(..) => 4096 + size_of::<MacKey>(),
             Opened::Hmac(_) => size_of::<MacKey>(),
-            // A scalar.
-            Opened::Ec(_) => spec.byte_len(),
+            // A scalar; and what the public half in the handle keeps to verify by.
+            Opened::Ec(_) => spec.byte_len() + PublicTable::weight(spec.byte_len()),
         };
         size_of::<Opened>() + behind
     }

@@ -8,6 +8,7 @@ use rand_core::{Rng, TryCryptoRng};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::material;
 use super::sealing::corrupt;
 use crate::alg::{Digest, Hash, SignScheme};
 use crate::engine::rsa::{PrivateKey, raise_private_batch};
@@ -31,12 +32,7 @@ impl RsaKey {
     /// Checks that `p q = n` and `e d = 1` modulo `p - 1` and `q - 1`, so every bit of
     /// what was stored takes part in a check.
     pub(super) fn open(public: &RsaPublic, numbers: &[u8]) -> Result<Self, Error> {
-        let width = public.byte_len();
-        if numbers.len() != 2 * width {
-            return Err(corrupt());
-        }
-        let (d, primes) = numbers.split_at_checked(width).ok_or_else(corrupt)?;
-        let (p, q) = primes.split_at_checked(width / 2).ok_or_else(corrupt)?;
+        let [d, p, q] = material::rsa_numbers(public, numbers)?;
         // draft-irtf-cfrg-rsa-guidance-10 section 7.2 step 3.1.2.
         let mut hash = Sha256::digest(d);
         let rejection = RejectionKey::from_hash(hash.as_slice());

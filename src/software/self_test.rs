@@ -2,7 +2,7 @@
 //!
 //! They catch a build or a machine that computes wrongly before it encrypts something that
 //! nobody will be able to decrypt: one answer for each kind of computation, not for each
-//! algorithm. Where one fails, no backend comes to be in this process.
+//! algorithm (of ECDSA two, as not every curve has lanes). Where one fails, no backend comes to be in this process.
 //! RSA and key generation need none: each RSA result is checked, and each new key is tried
 //! against its public half.
 
@@ -13,7 +13,6 @@ use super::hmac::MacKey;
 use super::{ec, key_wrap};
 use crate::alg::{Curve, Hash};
 use crate::error::{Error, ErrorKind};
-use crate::jwk::EcSecret;
 
 /// What each computation gave when this was written, shortened to eight bytes.
 struct Answers {
@@ -25,21 +24,30 @@ struct Answers {
     /// RFC 3394 section 4.1.
     kw: [u8; 8],
     /// RFC 6979 section A.2.5, P-256 and SHA-256, "sample".
-    ecdsa: [u8; 8],
+    p256: [u8; 8],
+    /// RFC 6979 section A.2.7, P-521 and SHA-512, "sample".
+    p521: [u8; 8],
 }
 
 const ANSWERS: Answers = Answers {
     hmac: [0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53],
     gcm: [0xab, 0x6e, 0x47, 0xd4, 0x2c, 0xec, 0x13, 0xbd],
     kw: [0x1F, 0xA6, 0x8B, 0x0A, 0x81, 0x12, 0xB4, 0x47],
-    ecdsa: [0xEF, 0xD4, 0x8B, 0x2A, 0xAC, 0xB6, 0xA8, 0xFD],
+    p256: [0xEF, 0xD4, 0x8B, 0x2A, 0xAC, 0xB6, 0xA8, 0xFD],
+    p521: [0x00, 0xC3, 0x28, 0xFA, 0xFC, 0xBD, 0x79, 0xDD],
 };
 
 /// The private key of RFC 6979 section A.2.5.
-const ECDSA_KEY: [u8; 32] = [
+const P256_KEY: [u8; 32] = [
     0xC9, 0xAF, 0xA9, 0xD8, 0x45, 0xBA, 0x75, 0x16, 0x6B, 0x5C, 0x21, 0x57, 0x67, 0xB1, 0xD6, 0x93,
     0x4E, 0x50, 0xC3, 0xDB, 0x36, 0xE8, 0x9B, 0x12, 0x7B, 0x8A, 0x62, 0x2B, 0x12, 0x0F, 0x67, 0x21,
 ];
+
+/// The private key of RFC 6979 section A.2.7.
+const P521_KEY: [u8; 66] = *b"\
+    \x00\xFA\xD0\x6D\xAA\x62\xBA\x3B\x25\xD2\xFB\x40\x13\x3D\xA7\x57\x20\x5D\xE6\x7F\x5B\xB0\x01\
+    \x8F\xEE\x8C\x86\xE1\xB6\x8C\x7E\x75\xCA\xA8\x96\xEB\x32\xF1\xF4\x7C\x70\x85\x58\x36\xA6\xD1\
+    \x6F\xCC\x14\x66\xF6\xD8\xFB\xEC\x67\xDB\x89\xEC\x0C\x08\xB0\xE9\x96\xB8\x35\x38";
 
 /// Runs the tests, the first time; afterwards remembers how they went.
 pub(super) fn passed() -> Result<(), Error> {
@@ -58,7 +66,8 @@ fn agrees(answers: &Answers) -> bool {
     hmac() == Some(answers.hmac)
         && gcm() == Some(answers.gcm)
         && kw() == Some(answers.kw)
-        && ecdsa() == Some(answers.ecdsa)
+        && ecdsa(Curve::P256, &P256_KEY, Hash::Sha256) == Some(answers.p256)
+        && ecdsa(Curve::P521, &P521_KEY, Hash::Sha512) == Some(answers.p521)
 }
 
 fn start(bytes: &[u8]) -> Option<[u8; 8]> {
@@ -87,10 +96,9 @@ fn kw() -> Option<[u8; 8]> {
     start(&wrapped).filter(|_| back)
 }
 
-fn ecdsa() -> Option<[u8; 8]> {
-    let (_, public) = EcSecret::from_scalar(Curve::P256, &ECDSA_KEY).ok()?;
-    let digest = Hash::Sha256.hash(b"sample");
-    start(&ec::sign_deterministic(&public, &ECDSA_KEY, digest.as_bytes()).ok()?)
+fn ecdsa(curve: Curve, key: &[u8], hash: Hash) -> Option<[u8; 8]> {
+    let digest = hash.hash(b"sample");
+    start(&ec::sign_deterministic(curve, key, digest.as_bytes()).ok()?)
 }
 
 #[cfg(test)]
@@ -119,7 +127,11 @@ mod tests {
                 ..ANSWERS
             },
             Answers {
-                ecdsa: wrong,
+                p256: wrong,
+                ..ANSWERS
+            },
+            Answers {
+                p521: wrong,
                 ..ANSWERS
             },
         ] {

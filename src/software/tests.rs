@@ -63,6 +63,7 @@ fn a_fault_in_the_crt_never_leaves() {
         let numbers = material::numbers(&payload).unwrap();
         let mut faulty = rsa::RsaKey::open(public, numbers).unwrap();
         faulty.plant_fault();
+        software.cache.evict(made.id());
         software.cache.put(&made, Opened::Rsa(Box::new(faulty)));
         for alg in [SignAlg::Rs256, SignAlg::Ps512] {
             let request = SignRequest::for_message(&made, alg, b"message").unwrap();
@@ -98,6 +99,7 @@ fn verify_after_sign_holds_a_faulty_signature_back() {
         assert!(sign(&software, &key).is_ok());
         let (other, public) = ec::generate(Curve::P256, &software.rng).unwrap();
         let other = ec::EcKey::open(&public, other.d.expose()).unwrap();
+        software.cache.evict(key.id());
         software.cache.put(&key, Opened::Ec(other));
         let result = sign(&software, &key);
         assert_eq!(result.err().map(|error| error.kind().clone()), expected);

@@ -8,16 +8,12 @@ use super::aes::{AesKey, failed};
 use super::opened::Opened;
 use super::{Software, key_wrap, material};
 use crate::alg::{KeySpec, TransferAlg};
-use crate::error::{Error, ErrorKind, Rule};
+use crate::error::{Error, ErrorKind};
 use crate::handle::KeyHandle;
 use crate::jwk::{Jwk, PublicKey, SecretJwk};
 use crate::provider::{KeyProvider, NewKey, ProviderRng, WrappedKey, WrappingKey, not_offered};
-use crate::public::key_wrap::SEMIBLOCK;
 use crate::public::transfer::{self, AES_LEN};
 use crate::secret::SecretBytes;
-
-/// The most bytes of the second part; an RSA-4096 key takes 2400.
-const MOST_WRAPPED: usize = 8192;
 
 impl Software {
     pub(super) fn take_over(
@@ -33,7 +29,7 @@ impl Software {
         };
         let parts = blob.as_bytes().split_at_checked(k);
         let (sealed, wrapped) = parts.ok_or_else(failed)?;
-        check_length(wrapped, spec)?;
+        transfer::check_length(wrapped.len(), spec)?;
         let aes = kek.decrypt_oaep(blob.alg().row().hash, sealed)?;
         self.take_material(&unwrap(&aes, wrapped)?, new)
     }
@@ -45,7 +41,7 @@ impl Software {
         under: &SecretBytes,
         new: &NewKey,
     ) -> Result<KeyHandle, Error> {
-        check_length(wrapped, new.spec())?;
+        transfer::check_length(wrapped.len(), new.spec())?;
         self.take_material(&unwrap(under, wrapped)?, new)
     }
 
@@ -111,18 +107,6 @@ fn unwrap(aes: &SecretBytes, wrapped: &[u8]) -> Result<SecretBytes, Error> {
     }
     let aes = AesKey::new(aes.expose()).ok_or_else(failed)?;
     key_wrap::unwrap_kwp(aes.modes(), wrapped)
-}
-
-/// Lengths are public and say much already: of a symmetric key, its size.
-fn check_length(wrapped: &[u8], spec: KeySpec) -> Result<(), Error> {
-    let len = wrapped.len();
-    if !len.is_multiple_of(SEMIBLOCK) || !(2 * SEMIBLOCK..=MOST_WRAPPED).contains(&len) {
-        return Err(failed());
-    }
-    if spec.is_symmetric() && len != spec.byte_len() + SEMIBLOCK {
-        return Err(Error::invalid("key_size", Rule::Inconsistent));
-    }
-    Ok(())
 }
 
 fn is_about_kty(error: &Error) -> bool {

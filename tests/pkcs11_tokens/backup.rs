@@ -9,7 +9,8 @@ use strongroom::software::Software;
 use strongroom::store::MemoryStore;
 use strongroom::vault::{BackupForm, BackupKey, Key, KeyOptions, NoAudit, Vault};
 use strongroom::{
-    Curve, EncryptAlg, EncryptParams, ErrorKind, KeySpec, SecretBytes, SignAlg, WrapAlg,
+    Curve, EncryptAlg, EncryptParams, Error, ErrorKind, KeySpec, Rule, SecretBytes, SignAlg,
+    WrapAlg,
 };
 
 use super::own_process;
@@ -142,11 +143,18 @@ fn what_is_no_wrapped_key_is_refused_and_leaves_nothing() {
             hsm.destroy(&key).unwrap();
             let mut altered = wrapped.clone();
             altered[9] ^= 1;
-            let cut = &wrapped[..wrapped.len() - 8];
+            let cut = &wrapped[..wrapped.len() - 4];
             for (blob, under) in [(&altered[..], &right), (&wrapped, &wrong), (cut, &right)] {
                 let refused = refusal(hsm.restore(blob, under, &new_key(2, spec)));
                 assert_eq!(refused, ErrorKind::DecryptFailed, "{spec:?}");
             }
+            let shorter = hsm.restore(&wrapped[..wrapped.len() - 8], &right, &new_key(2, spec));
+            let expected = match spec.is_symmetric() {
+                // A length tells how long a symmetric key is.
+                true => Error::invalid("key_size", Rule::Inconsistent),
+                false => ErrorKind::DecryptFailed.into(),
+            };
+            assert_eq!(refusal(shorter), *expected.kind(), "{spec:?}");
             for other in SPECS.into_iter().filter(|other| *other != spec) {
                 let refused = hsm.restore(&wrapped, &right, &new_key(2, other));
                 assert!(refused.is_err(), "{spec:?} as {other:?}");

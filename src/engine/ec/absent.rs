@@ -1,21 +1,30 @@
-//! What stands in for the kernels on other processors: nothing that is ever called.
+//! What stands in for the kernels on other processors: there is no curve to call them with.
 
-use super::{Curve, SignInput, VerifyInput};
+use super::{SignInput, VerifyInput};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Curve {}
+
+impl Curve {
+    pub(super) fn of(_: super::Curve) -> Option<Self> {
+        None
+    }
+}
 
 pub(super) enum Table {}
 
-pub(super) fn sign_all(_: Curve, inputs: &[SignInput<'_>]) -> Vec<Option<Vec<u8>>> {
-    vec![None; inputs.len()]
+pub(super) fn sign_all(curve: Curve, _: &[SignInput<'_>]) -> Vec<Option<Vec<u8>>> {
+    match curve {}
 }
 
-pub(super) fn sign_one(_: Curve, _: &SignInput<'_>) -> Option<Vec<u8>> {
-    None
+pub(super) fn sign_one(curve: Curve, _: &SignInput<'_>) -> Option<Vec<u8>> {
+    match curve {}
 }
 
-pub(super) fn tables(_: Curve, _: &[(&[u8], &[u8])]) -> Vec<Table> {
-    Vec::new()
+pub(super) fn tables(curve: Curve, _: &[(&[u8], &[u8])]) -> Vec<Table> {
+    match curve {}
 }
 
-pub(super) fn verify_all_vartime(_: Curve, _: &[VerifyInput<'_>]) -> Option<Vec<Option<bool>>> {
-    None
+pub(super) fn verify_all_vartime(curve: Curve, _: &[VerifyInput<'_>]) -> Option<Vec<Option<bool>>> {
+    match curve {}
 }

@@ -81,18 +81,6 @@ pub(super) const fn parse<const L: usize>(hex: &str, bits: usize) -> [u64; L] {
     limbs
 }
 
-/// `-1 / m` modulo `2^bits`, by Newton's iteration: each round doubles the bits that are right,
-/// of which 3 are at first.
-pub(super) const fn negated_inverse(m: u64, bits: usize) -> u64 {
-    let mut inverse = m;
-    let mut round = 0;
-    while round < 5 {
-        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(m.wrapping_mul(inverse)));
-        round += 1;
-    }
-    inverse.wrapping_neg() & mask(bits)
-}
-
 /// `2^exponent mod m`, by doubling.
 pub(super) const fn power_of_two<const L: usize>(
     m: &[u64; L],

@@ -1,6 +1,6 @@
 //! Inverses modulo the primes, by divsteps (Bernstein and Yang, "Fast constant-time gcd
 //! computation and modular inversion", 2019), in the variant of the half delta that
-//! libsecp256k1 describes and proves (doc/safegcd_implementation.md there). The number of
+//! libsecp256k1 describes (doc/safegcd_implementation.md there). The number of
 //! steps is fixed by the size of the modulus and each step is the same instructions, so nothing
 //! about the number shows.
 
@@ -16,9 +16,12 @@
 use std::array::from_fn;
 use std::hint::black_box;
 
+use crate::engine::limbs::negated_inverse;
+
 /// Words of 62 bits of the numbers, two's complement over all of them: 620 bits,
 /// more than the 523 that a number of P-521 and its sign need.
 pub(super) const WORDS: usize = 10;
+
 const MASK62: u64 = (1 << 62) - 1;
 
 pub(super) type Wide = [i64; WORDS];
@@ -28,16 +31,22 @@ pub(super) struct Prime {
     pub(super) m: Wide,
     /// `1 / m` modulo 2^62.
     inverse62: u64,
+    /// How often sixty steps are enough.
+    pub(super) rounds: usize,
 }
 
 impl Prime {
     /// From limbs of so many bits.
     pub(super) const fn of<const L: usize>(limbs: &[u64; L], bits: usize) -> Self {
         let mut words = [0_u64; WORDS];
-        let mut bit = 0;
+        let (mut bit, mut len) = (0, 0);
         while bit < bits * L {
-            words[bit / 62] |= ((limbs[bit / bits] >> (bit % bits)) & 1) << (bit % 62);
+            let value = (limbs[bit / bits] >> (bit % bits)) & 1;
+            words[bit / 62] |= value << (bit % 62);
             bit += 1;
+            if value == 1 {
+                len = bit;
+            }
         }
         let mut m = [0; WORDS];
         let mut i = 0;
@@ -45,50 +54,39 @@ impl Prime {
             m[i] = words[i].cast_signed();
             i += 1;
         }
-        let mut inverse = words[0];
-        let mut round = 0;
-        while round < 5 {
-            inverse = inverse.wrapping_mul(2_u64.wrapping_sub(words[0].wrapping_mul(inverse)));
-            round += 1;
-        }
         Prime {
             m,
-            inverse62: inverse & MASK62,
+            inverse62: negated_inverse(words[0]).wrapping_neg() & MASK62,
+            // So many steps are enough for numbers of `len` bits (Wuille, "Bounds on divsteps
+            // iterations in safegcd", 2021, for the half delta).
+            rounds: ((45907 * len + 30179) / 19929).div_ceil(60),
         }
     }
 }
 
-/// `1 / a mod m` for `a` in `1..m`, both as they are (not in Montgomery form), in limbs of `BITS`
-/// bits. A step waits for the one before it: two inversions side by side fill the time.
+/// `1 / a mod m` for `a` in `1..m`, both as they are (not in Montgomery form), in limbs of 64
+/// bits, for primes of one size. A step waits for the one before it: two inversions side by side
+/// fill the time.
 ///
 /// Not inlined: it is arithmetic on words, which a compiler that may use vectors slows down.
 #[inline(never)]
-pub(super) fn invert<const L: usize, const BITS: u32, const N: usize>(
+pub(super) fn invert<const L: usize, const N: usize>(
     primes: [&Prime; N],
     a: [[u64; L]; N],
 ) -> [[u64; L]; N] {
     // Five words for P-256, seven for P-384.
-    let words = const { (L * BITS as usize).div_ceil(62) };
-    // 590 steps are enough for 256 bits, 886 for 384 and 1202 for 521 (as proven there, section
-    // 6: (45907 b + 30179) / 19929 for b bits).
-    let rounds = const {
-        match L * BITS as usize {
-            ..384 => 10,
-            384..521 => 15,
-            _ => 21,
-        }
-    };
+    let words = const { (64 * L).div_ceil(62) };
     let mut f = primes.map(|prime| prime.m);
     let mut g = [[0; WORDS]; N];
     let (mut d, mut e) = ([[0; WORDS]; N], [[0; WORDS]; N]);
     for i in 0..N {
         let mut words = [0; WORDS];
-        repack(&a[i], BITS, &mut words, 62);
+        repack(&a[i], 64, &mut words, 62);
         g[i] = words.map(u64::cast_signed);
         e[i][0] = 1;
     }
     let mut zeta = [-1; N];
-    for _ in 0..rounds {
+    for _ in 0..primes[0].rounds {
         let mut low_f = f.map(|f| f[0]);
         let mut low_g = g.map(|g| g[0]);
         let first = divsteps(&mut zeta, &mut low_f, &mut low_g);
@@ -104,7 +102,7 @@ pub(super) fn invert<const L: usize, const BITS: u32, const N: usize>(
         let sign = f[i][words - 1] >> 63;
         let inverse = normalise(d[i], sign, &primes[i].m, words);
         let mut limbs = [0; L];
-        repack(&inverse.map(i64::cast_unsigned), 62, &mut limbs, BITS);
+        repack(&inverse.map(i64::cast_unsigned), 62, &mut limbs, 64);
         limbs
     })
 }

@@ -15,7 +15,6 @@ mod kernel;
 mod portable;
 
 use super::cpu;
-use super::erase::erase_stack;
 
 /// The curves that are computed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +29,16 @@ pub(crate) enum Curve {
 impl Curve {
     pub(crate) const ALL: &[Curve] = &[Curve::P256, Curve::P384, Curve::P521, Curve::P256K];
 
+    /// Its order, in hexadecimal.
+    pub(crate) fn order(self) -> &'static str {
+        match self {
+            Curve::P256 => constants::P256.n,
+            Curve::P384 => constants::P384.n,
+            Curve::P521 => constants::P521.n,
+            Curve::P256K => constants::P256K.n,
+        }
+    }
+
     /// How many bytes of a nonce it takes: those of its order, and eight more at least
     /// (FIPS 186-5 section A.3.1), in whole hashes.
     pub(crate) fn nonce_len(self) -> usize {
@@ -40,28 +49,24 @@ impl Curve {
     }
 }
 
-/// By which arithmetic. Both give the same.
+/// By which arithmetic, and on which curve. Both give the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
-    Lanes,
-    Portable,
+    Lanes(kernel::Curve),
+    Portable(Curve),
 }
 
 impl Path {
     /// What there is for a curve on this processor, the fastest first.
-    pub(crate) fn all(curve: Curve) -> &'static [Path] {
-        match Path::best(curve) {
-            Path::Lanes => &[Path::Lanes, Path::Portable],
-            Path::Portable => &[Path::Portable],
-        }
+    pub(crate) fn all(curve: Curve) -> impl Iterator<Item = Path> {
+        let lanes = kernel::Curve::of(curve).filter(|_| cpu::has_ifma());
+        let lanes = lanes.map(Path::Lanes);
+        lanes.into_iter().chain([Path::Portable(curve)])
     }
 
     /// The fastest.
     pub(crate) fn best(curve: Curve) -> Path {
-        match curve != Curve::P521 && cpu::has_ifma() {
-            true => Path::Lanes,
-            false => Path::Portable,
-        }
+        Path::all(curve).next().unwrap_or(Path::Portable(curve))
     }
 }
 
@@ -88,6 +93,14 @@ pub(crate) struct VerifyInput<'a> {
 /// Multiples of a public point, with which is verified: 4 to 9 KB.
 pub(crate) struct PublicTable(Table);
 
+impl PublicTable {
+    /// About how many bytes one of a curve takes whose field has so many: 64 points of two
+    /// coordinates, in limbs that are not full.
+    pub(crate) fn weight(field_len: usize) -> usize {
+        160 * field_len
+    }
+}
+
 enum Table {
     Lanes(kernel::Table),
     Portable(portable::Table),
@@ -95,38 +108,39 @@ enum Table {
 
 /// `r || s` for each, or nothing where the nonce, `r` or `s` is zero and another nonce is to
 /// be taken: once in 2^255.
-pub(crate) fn sign_all(path: Path, curve: Curve, inputs: &[SignInput<'_>]) -> Vec<Option<Vec<u8>>> {
-    let signatures = match path {
-        Path::Lanes => kernel::sign_all(curve, inputs),
-        Path::Portable => {
+pub(crate) fn sign_all(path: Path, inputs: &[SignInput<'_>]) -> Vec<Option<Vec<u8>>> {
+    match path {
+        Path::Lanes(curve) => kernel::sign_all(curve, inputs),
+        Path::Portable(curve) => {
             let sign = |input| portable::sign(curve, input);
             inputs.iter().map(sign).collect()
         }
-    };
-    // Nonces above all.
-    erase_stack();
-    signatures
+    }
 }
 
 /// One of them, without the lists.
-pub(crate) fn sign_one(path: Path, curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
-    let signature = match path {
-        Path::Lanes => kernel::sign_one(curve, input),
-        Path::Portable => portable::sign(curve, input),
-    };
-    erase_stack();
-    signature
+pub(crate) fn sign_one(path: Path, input: &SignInput<'_>) -> Option<Vec<u8>> {
+    match path {
+        Path::Lanes(curve) => kernel::sign_one(curve, input),
+        Path::Portable(curve) => portable::sign(curve, input),
+    }
+}
+
+/// The point of a private scalar, big-endian `x` and `y`. Nothing unless it is in `1..n`, and as
+/// wide as the order; and nothing where the formulas do not hold, for one scalar at most.
+pub(crate) fn public_point(curve: Curve, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    portable::public_point(curve, d)
 }
 
 /// The tables of points of a curve, given as big-endian `x` and `y`, in order; in lanes eight
 /// take as long as one.
-pub(crate) fn tables(path: Path, curve: Curve, points: &[(&[u8], &[u8])]) -> Vec<PublicTable> {
+pub(crate) fn tables(path: Path, points: &[(&[u8], &[u8])]) -> Vec<PublicTable> {
     let tables: Vec<_> = match path {
-        Path::Lanes => {
+        Path::Lanes(curve) => {
             let tables = kernel::tables(curve, points).into_iter();
             tables.map(Table::Lanes).collect()
         }
-        Path::Portable => {
+        Path::Portable(curve) => {
             let table = |point: &_| Table::Portable(portable::table(curve, *point));
             points.iter().map(table).collect()
         }
@@ -136,17 +150,13 @@ pub(crate) fn tables(path: Path, curve: Curve, points: &[(&[u8], &[u8])]) -> Vec
 
 /// Whether each signature is good. Nothing where the formulas do not hold, which
 /// only somebody who looks for it will see: another way must be taken to tell. Keys must be of
-/// the curve and path; nothing is told otherwise.
-pub(crate) fn verify_all_vartime(
-    path: Path,
-    curve: Curve,
-    inputs: &[VerifyInput<'_>],
-) -> Vec<Option<bool>> {
+/// the path; nothing is told otherwise.
+pub(crate) fn verify_all_vartime(path: Path, inputs: &[VerifyInput<'_>]) -> Vec<Option<bool>> {
     match path {
-        Path::Lanes => {
+        Path::Lanes(curve) => {
             kernel::verify_all_vartime(curve, inputs).unwrap_or_else(|| vec![None; inputs.len()])
         }
-        Path::Portable => inputs.iter().map(verify_portable_vartime).collect(),
+        Path::Portable(_) => inputs.iter().map(verify_portable_vartime).collect(),
     }
 }
 

@@ -6,7 +6,7 @@ use ::p256::elliptic_curve::PrimeField;
 use ::p256::elliptic_curve::ops::Reduce;
 use ::p256::elliptic_curve::scalar::IsHigh;
 use ::p256::elliptic_curve::sec1::ToSec1Point;
-use signature::hazmat::PrehashVerifier;
+use ecdsa::signature::hazmat::PrehashVerifier;
 
 use super::{Curve, Path, SignInput, VerifyInput, constants};
 use crate::engine::{ec, limbs};
@@ -116,7 +116,7 @@ macro_rules! against_the_crate {
 
             #[test]
             fn signatures_are_those_of_the_crate() {
-                for &path in Path::all(CURVE) {
+                for path in Path::all(CURVE) {
                     let scalars = scalars();
                     let mut numbers = Numbers(10);
                     let mut cases = Vec::new();
@@ -136,7 +136,7 @@ macro_rules! against_the_crate {
                             .iter()
                             .map(|(d, digest, nonce, _)| SignInput { d, digest, nonce })
                             .collect();
-                        let signed = ec::sign_all(path, CURVE, &inputs);
+                        let signed = ec::sign_all(path, &inputs);
                         assert_eq!(signed.len(), some.len());
                         for ((.., expected), signed) in some.iter().zip(signed) {
                             assert_eq!(signed.as_ref(), Some(expected));
@@ -151,7 +151,7 @@ macro_rules! against_the_crate {
 
             #[test]
             fn nonces_are_reduced() {
-                for &path in Path::all(CURVE) {
+                for path in Path::all(CURVE) {
                     let five = nonce(&(0..5).map(|_| Scalar::ONE).sum::<Scalar>());
                     // n + 5, and n times a power of two, + 5: the same as 5.
                     let (mut above, mut far) = (five.clone(), vec![0; five.len()]);
@@ -163,7 +163,7 @@ macro_rules! against_the_crate {
                     let (d, digest) = ([1; $bytes], [4; 32]);
                     let sign = |nonce: &[u8]| {
                         let (d, digest) = (&d, &digest);
-                        ec::sign_all(path, CURVE, &[SignInput { d, digest, nonce }]).remove(0)
+                        ec::sign_all(path, &[SignInput { d, digest, nonce }]).remove(0)
                     };
                     assert!(sign(&five).is_some());
                     assert_eq!(sign(&above), sign(&five));
@@ -177,7 +177,7 @@ macro_rules! against_the_crate {
             /// What cannot be a signature is none, and does not disturb its neighbours.
             #[test]
             fn what_has_no_signature_is_told_apart() {
-                for &path in Path::all(CURVE) {
+                for path in Path::all(CURVE) {
                     let one = nonce(&Scalar::ONE);
                     let (zero, mut order) = (vec![0; one.len()], vec![0; one.len()]);
                     limbs::to_be(&N, &mut order);
@@ -198,11 +198,11 @@ macro_rules! against_the_crate {
                         input(&one, &no_s),
                         input(&one, &other),
                     ];
-                    let signed = ec::sign_all(path, CURVE, &batch);
+                    let signed = ec::sign_all(path, &batch);
                     assert!(signed[0].is_some() && signed[0] == signed[4]);
                     assert_eq!(signed[1..4], [None, None, None]);
                     for input in batch {
-                        let alone = ec::sign_all(path, CURVE, &[input]);
+                        let alone = ec::sign_all(path, &[input]);
                         let good = input.nonce == one && input.digest == other;
                         assert_eq!(alone[0].is_some(), good);
                     }
@@ -211,7 +211,7 @@ macro_rules! against_the_crate {
 
             #[test]
             fn verdicts_are_those_of_the_crate() {
-                for &path in Path::all(CURVE) {
+                for path in Path::all(CURVE) {
                     let scalars = scalars();
                     let mut numbers = Numbers(11);
                     let keys: Vec<_> = scalars
@@ -232,7 +232,7 @@ macro_rules! against_the_crate {
                         .iter()
                         .map(|point| point.as_bytes()[1..].split_at($bytes))
                         .collect();
-                    let tables = ec::tables(path, CURVE, &points);
+                    let tables = ec::tables(path, &points);
                     assert_eq!(tables.len(), keys.len());
                     let mut cases = Vec::new();
                     for i in 0..140 {
@@ -272,7 +272,7 @@ macro_rules! against_the_crate {
                                 signature,
                             })
                             .collect();
-                        let verdicts = ec::verify_all_vartime(path, CURVE, &inputs);
+                        let verdicts = ec::verify_all_vartime(path, &inputs);
                         assert_eq!(verdicts.len(), some.len());
                         for (i, ((.., good), verdict)) in some.iter().zip(verdicts).enumerate() {
                             // Keys such as 1 and 2 are where exceptions come from.
@@ -290,11 +290,11 @@ macro_rules! against_the_crate {
             /// u1 is zero, or both terms are equal, which they can.
             #[test]
             fn infinity_is_told_and_not_guessed() {
-                for &path in Path::all(CURVE) {
+                for path in Path::all(CURVE) {
                     let d = reduce(&[7; $bytes]);
                     let key = ::$module::ecdsa::SigningKey::from_bytes(&d.to_repr()).unwrap();
                     let point = key.verifying_key().to_sec1_point(false);
-                    let tables = ec::tables(path, CURVE, &[point.as_bytes()[1..].split_at($bytes)]);
+                    let tables = ec::tables(path, &[point.as_bytes()[1..].split_at($bytes)]);
                     let r = reduce(&[5; $bytes]);
                     for (z, expected) in [
                         (-(r * d), None),
@@ -308,7 +308,7 @@ macro_rules! against_the_crate {
                             digest: &digest,
                             signature: &signature,
                         };
-                        assert_eq!(ec::verify_all_vartime(path, CURVE, &[input]), [expected]);
+                        assert_eq!(ec::verify_all_vartime(path, &[input]), [expected]);
                         let good = reduce(&[6; $bytes]);
                         let good_signature = self::signature(&d, &[1; $bytes], &good);
                         let fine = VerifyInput {
@@ -316,8 +316,7 @@ macro_rules! against_the_crate {
                             digest: &[1; $bytes],
                             signature: &good_signature,
                         };
-                        let verdicts =
-                            ec::verify_all_vartime(path, CURVE, &[fine, input, fine, fine]);
+                        let verdicts = ec::verify_all_vartime(path, &[fine, input, fine, fine]);
                         assert_eq!(verdicts, [Some(true), expected, Some(true), Some(true)]);
                     }
                 }

@@ -37,13 +37,9 @@ impl<const N: usize> Modulus<N> {
         if low & (high >> 63) & 1 == 0 {
             return None;
         }
-        // Newton: n is its own inverse modulo 8, and each step doubles the bits.
-        let inverse = (0..5).fold(*low, |x, _| {
-            x.wrapping_mul(2_u64.wrapping_sub(low.wrapping_mul(x)))
-        });
         let mut modulus = Modulus {
             n: Zeroizing::new(*n),
-            n0: Zeroizing::new(inverse.wrapping_neg()),
+            n0: Zeroizing::new(limbs::negated_inverse(*low)),
             rr: Zeroizing::new([0; N]),
         };
         modulus.rr = modulus.power_of_two_entered(64 * N);
@@ -131,7 +127,7 @@ impl<const N: usize> Modulus<N> {
         let mut factor = Zeroizing::new([0; N]);
         for window in (0..(64 * N).div_ceil(5)).rev() {
             (0..5).for_each(|_| self.square(a, &mut t));
-            select(&mut factor, &table, five_bits(exponent, 5 * window));
+            select(&mut factor, &table, limbs::bits(exponent, 5 * window) & 31);
             self.mul(a, &factor, &mut t);
         }
     }
@@ -180,12 +176,4 @@ fn select<const N: usize>(out: &mut [u64; N], table: &[[u64; N]; 32], index: u64
         let pairs = out.iter_mut().zip(entry);
         pairs.for_each(|(to, from)| *to |= from & mask);
     }
-}
-
-/// The five bits of a number from bit `at` on; above its end are zeros.
-fn five_bits<const N: usize>(number: &[u64; N], at: usize) -> u64 {
-    let (limb, shift) = (at / 64, at % 64);
-    let above = number.get(limb + 1).copied().unwrap_or(0);
-    // In two shifts, for one by 64 is none.
-    ((number[limb] >> shift) | ((above << 1) << (63 - shift))) & 31
 }

@@ -9,6 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::ifma::{LANES, Wide, pow_lanes, pow_pair};
 use super::modulus::{Modulus, scratch};
 use super::public::{Public, PublicKey, all};
+use crate::engine::erase::erase_stack;
 use crate::engine::limbs;
 
 /// A private key of one of the three sizes; erased when it is dropped.
@@ -83,11 +84,14 @@ impl PrivateKey {
     /// if the result does not lead back to it.
     #[must_use]
     pub(crate) fn raise(&self, x: &mut [u8]) -> bool {
-        match self {
+        let done = match self {
             PrivateKey::Rsa2048(key) => key.raise_bytes(x),
             PrivateKey::Rsa3072(key) => key.raise_bytes(x),
             PrivateKey::Rsa4096(key) => key.raise_bytes(x),
-        }
+        };
+        // One half of a result gives a prime away, beside the whole.
+        erase_stack::<64>();
+        done
     }
 }
 
@@ -120,6 +124,7 @@ pub(crate) fn raise_batch(items: &mut [(&PrivateKey, &mut [u8])]) -> Vec<bool> {
         PrivateKey::Rsa4096(key) => Some(key),
         _ => None,
     });
+    erase_stack::<64>();
     for (item, done) in items.iter_mut().zip(&done) {
         if !done {
             item.1.zeroize();
@@ -129,6 +134,7 @@ pub(crate) fn raise_batch(items: &mut [(&PrivateKey, &mut [u8])]) -> Vec<bool> {
 }
 
 /// Raises those whose keys are of one size.
+#[inline(never)]
 fn raise_sized<const N: usize, const M: usize, const H: usize, const W: usize>(
     items: &mut [(&PrivateKey, &mut [u8])],
     done: &mut [bool],
@@ -246,6 +252,7 @@ impl<const N: usize, const M: usize, const H: usize, const W: usize> Private<N, 
         }
     }
 
+    #[inline(never)]
     fn raise_bytes(&self, x: &mut [u8]) -> bool {
         let Some(number) = self.public.read(x) else {
             x.zeroize();
@@ -289,7 +296,7 @@ impl<const N: usize, const M: usize, const H: usize, const W: usize> Private<N, 
         let p = &self.p.prime;
         p.reduce_once(&mut other);
         let borrow = limbs::sub(of_p.as_mut_slice(), other.as_slice());
-        limbs::add_if(of_p.as_mut_slice(), p.n(), borrow);
+        limbs::add_if(&mut of_p, p.n(), borrow);
         p.mul(&mut of_p, &self.q_inverse, &mut t);
         p.reduce_once(&mut of_p);
 

@@ -46,7 +46,6 @@ pub(super) fn probe(token: &Arc<Token>, offer: &mut Offer) -> Result<(), Error> 
             info.flags & CKF_SIGN != 0 && (info.min..=info.max).contains(&bits)
         };
         offer.curves = curves.into_iter().filter(fits).collect();
-        offer.untried |= !offer.curves.is_empty();
     }
     Ok(())
 }

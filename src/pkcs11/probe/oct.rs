@@ -35,9 +35,7 @@ fn with_secret<T>(
     let object = desk
         .library
         .generate_key(desk.session, mechanism, &templates.secret())?;
-    let result = work(desk, object);
-    desk.library.destroy_object(desk.session, object)?;
-    result
+    desk.destroying(object, |desk| work(desk, object))
 }
 
 /// Under a key and an IV of zeros: the tag of nothing with GCM (the test cases 1, 7 and 13 of

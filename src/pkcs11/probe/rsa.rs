@@ -58,31 +58,34 @@ pub(super) fn probe(token: &Arc<Token>, offer: &mut Offer) -> Result<(), Error> 
     }
     let k = RSA.byte_len();
     // What the raw operation can do, for what the token itself cannot.
-    let raw_sign = works(token, move |desk| {
-        with_pair(desk, RSA, known, |desk, key| {
-            let digest = Hash::Sha256.hash(MESSAGE);
-            let block = pkcs1::sign_encode(digest.as_digest(), k)?;
-            let raw = Mechanism::Plain(CKM_RSA_X_509);
-            let made = desk.raw_sign(key, raw, &block, k)?;
-            verifies(&key.handle, SignAlg::Rs256, &made)
-        })
-    })?;
-    let raw_decrypt = works(token, move |desk| {
-        with_pair(desk, RSA, known, |desk, key| {
-            let sealed = sealed(&key.handle, EncryptAlg::RsaOaep256, MESSAGE)?;
-            let raw = Mechanism::Plain(CKM_RSA_X_509);
-            let block = desk.raw_decrypt(key, raw, &sealed, k)?;
-            Ok(block.len() == k && oaep::decode(&block, Hash::Sha256)?.expose() == MESSAGE)
-        })
-    })?;
-    let signs = works(token, move |desk| {
-        with_pair(desk, RSA, known, |desk, key| {
-            let info = pkcs1::digest_info(Hash::Sha256.hash(MESSAGE).as_digest());
-            let pkcs1 = Mechanism::Plain(CKM_RSA_PKCS);
-            let made = desk.raw_sign(key, pkcs1, &info, k)?;
-            verifies(&key.handle, SignAlg::Rs256, &made)
-        })
-    })?;
+    let raw_sign = offer.lists(CKM_RSA_X_509)
+        && works(token, move |desk| {
+            with_pair(desk, RSA, known, |desk, key| {
+                let digest = Hash::Sha256.hash(MESSAGE);
+                let block = pkcs1::sign_encode(digest.as_digest(), k)?;
+                let raw = Mechanism::Plain(CKM_RSA_X_509);
+                let made = desk.raw_sign(key, raw, &block, k)?;
+                verifies(&key.handle, SignAlg::Rs256, &made)
+            })
+        })?;
+    let raw_decrypt = offer.lists(CKM_RSA_X_509)
+        && works(token, move |desk| {
+            with_pair(desk, RSA, known, |desk, key| {
+                let sealed = sealed(&key.handle, EncryptAlg::RsaOaep256, MESSAGE)?;
+                let raw = Mechanism::Plain(CKM_RSA_X_509);
+                let block = desk.raw_decrypt(key, raw, &sealed, k)?;
+                Ok(block.len() == k && oaep::decode(&block, Hash::Sha256)?.expose() == MESSAGE)
+            })
+        })?;
+    let signs = offer.lists(CKM_RSA_PKCS)
+        && works(token, move |desk| {
+            with_pair(desk, RSA, known, |desk, key| {
+                let info = pkcs1::digest_info(Hash::Sha256.hash(MESSAGE).as_digest());
+                let pkcs1 = Mechanism::Plain(CKM_RSA_PKCS);
+                let made = desk.raw_sign(key, pkcs1, &info, k)?;
+                verifies(&key.handle, SignAlg::Rs256, &made)
+            })
+        })?;
     offer.pkcs1_sign = place(signs, raw_sign);
     for (alg, hash) in SIGNATURES {
         let inside = offer.lists(CKM_RSA_PKCS_PSS)
@@ -157,7 +160,6 @@ fn trust_the_list(offer: &mut Offer) {
     let raw_decrypt = has(offer, CKM_RSA_X_509, CKF_DECRYPT);
     let pss = has(offer, CKM_RSA_PKCS_PSS, CKF_SIGN);
     let oaep = has(offer, CKM_RSA_PKCS_OAEP, CKF_DECRYPT);
-    offer.untried = true;
     offer.pkcs1_sign = place(has(offer, CKM_RSA_PKCS, CKF_SIGN), raw_sign);
     offer.rsa15 = place(false, raw_decrypt);
     for (_, hash) in SIGNATURES {

@@ -15,7 +15,7 @@ use crate::pkcs11::error::Trouble;
 use crate::pkcs11::mechanism::class_and_type;
 use crate::pkcs11::offer::Offer;
 use crate::pkcs11::raw::{Attribute, Object, Value};
-use crate::pkcs11::template::NewTemplates;
+use crate::pkcs11::template::{NewTemplates, readable};
 use crate::pkcs11::token::{Desk, Token};
 
 /// Keys of each type, wrapped under [`COUNTING`] (RFC 5649): the known RSA key, the P-256 key
@@ -49,9 +49,7 @@ pub(super) fn wrapped(token: &Arc<Token>, offer: &mut Offer) -> Result<(), Error
                     let template = templates.typed();
                     let object =
                         desk.unwrap_object(way, kek.object, RSA.byte_len(), &blob, &template)?;
-                    let right = is_right(desk, spec, object);
-                    desk.library.destroy_object(desk.session, object)?;
-                    right
+                    desk.destroying(object, |desk| is_right(desk, spec, object))
                 })
             })?;
             if right {
@@ -71,23 +69,15 @@ pub(super) fn wrapped(token: &Arc<Token>, offer: &mut Offer) -> Result<(), Error
                 let Some(PublicKey::Rsa(public)) = kek.handle.public().map(Jwk::key) else {
                     return Ok(false);
                 };
-                let mut template = vec![
-                    Attribute(CKA_CLASS, Value::Ulong(CKO_SECRET_KEY)),
-                    Attribute(CKA_KEY_TYPE, Value::Ulong(CKK_GENERIC_SECRET)),
-                    Attribute(CKA_TOKEN, Value::Bool(false)),
-                    Attribute(CKA_SENSITIVE, Value::Bool(false)),
-                    Attribute(CKA_EXTRACTABLE, Value::Bool(true)),
-                ];
-                let back = template.clone();
-                template.push(Attribute(CKA_VALUE, Value::Bytes(SECRET)));
+                let back = readable();
+                let template = [&back[..], &[Attribute(CKA_VALUE, Value::Bytes(SECRET))]].concat();
                 let blob = desk.with_object(&template, |desk, secret| {
                     desk.wrap_object(way, public, secret)
                 })?;
                 let object =
                     desk.unwrap_object(inward, kek.object, RSA.byte_len(), &blob, &back)?;
-                let value = desk.attribute(object, CKA_VALUE);
-                desk.library.destroy_object(desk.session, object)?;
-                Ok(value?.as_deref() == Some(SECRET))
+                let value = desk.destroying(object, |desk| desk.attribute(object, CKA_VALUE))?;
+                Ok(value.as_deref() == Some(SECRET))
             })
         })?;
         if right {

@@ -131,11 +131,9 @@ impl<const L: usize> Products<L> {
     target_feature(enable = "avx512f,avx512ifma")
 )]
 fn invert<const L: usize, const N: usize>(primes: [&Prime; N], a: [[u64; L]; N]) -> [[u64; L]; N] {
-    // 590 steps are enough for 256 bits, 886 for 384 (as proven there, section 6).
-    let rounds = const { if L == 5 { 10 } else { 15 } };
     let mut numbers: [_; N] = from_fn(|i| Number::new(primes[i], &a[i]));
     let mut zeta = splat(u64::MAX);
-    for _ in 0..rounds {
+    for _ in 0..primes[0].rounds {
         let matrices = divsteps(&mut zeta, numbers.each_ref().map(|number| number.low()));
         update::<L, N>(&mut numbers, &matrices);
     }

@@ -1,7 +1,6 @@
 //! The kernels, in lanes. From the bottom up: [`modulus`] and [`field`] (arithmetic modulo a
 //! prime), [`limbs`], [`invert`], [`point`], [`table`] and [`spread`] (multiples of a
-//! point), [`sign`], [`verify`]. P-521 has none: [`Path::all`](super::Path::all) does not name
-//! them, and nothing is told if they are asked.
+//! point), [`sign`], [`verify`].
 
 // Indices are of arrays of a fixed size, or counts of them; words are cut on purpose.
 #![allow(
@@ -23,8 +22,36 @@ mod spread;
 mod table;
 mod verify;
 
-use super::{Curve, SignInput, VerifyInput};
+use super::{SignInput, VerifyInput};
 use crate::engine::cpu::has_ifma;
+use crate::engine::erase::erase_stack;
+
+/// The curves that have lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Curve {
+    P256,
+    P256K,
+    P384,
+}
+
+impl Curve {
+    pub(super) fn of(curve: super::Curve) -> Option<Self> {
+        match curve {
+            super::Curve::P256 => Some(Curve::P256),
+            super::Curve::P256K => Some(Curve::P256K),
+            super::Curve::P384 => Some(Curve::P384),
+            super::Curve::P521 => None,
+        }
+    }
+
+    /// Overwrites what a signature has left on the stack: nonces above all.
+    fn erase_stack(self) {
+        match self {
+            Curve::P256 | Curve::P256K => erase_stack::<24>(),
+            Curve::P384 => erase_stack::<48>(),
+        }
+    }
+}
 
 pub(super) enum Table {
     P256(verify::PublicTable<5>),
@@ -44,21 +71,23 @@ macro_rules! in_lanes {
 }
 
 pub(super) fn sign_all(curve: Curve, inputs: &[SignInput<'_>]) -> Vec<Option<Vec<u8>>> {
-    in_lanes!(match curve {
+    let signatures = in_lanes!(match curve {
         Curve::P256 => sign::sign_all::<curve::P256, 5>(inputs),
         Curve::P256K => sign::sign_all::<curve::P256K, 5>(inputs),
         Curve::P384 => sign::sign_all::<curve::P384, 8>(inputs),
-        Curve::P521 => vec![None; inputs.len()],
-    })
+    });
+    curve.erase_stack();
+    signatures
 }
 
 pub(super) fn sign_one(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
-    in_lanes!(match curve {
+    let signature = in_lanes!(match curve {
         Curve::P256 => sign::sign_one::<curve::P256, 5>(input),
         Curve::P256K => sign::sign_one::<curve::P256K, 5>(input),
         Curve::P384 => sign::sign_one::<curve::P384, 8>(input),
-        Curve::P521 => None,
-    })
+    });
+    curve.erase_stack();
+    signature
 }
 
 pub(super) fn tables(curve: Curve, points: &[(&[u8], &[u8])]) -> Vec<Table> {
@@ -75,7 +104,6 @@ pub(super) fn tables(curve: Curve, points: &[(&[u8], &[u8])]) -> Vec<Table> {
             let tables = in_lanes!(verify::tables::<curve::P384, 8>(points));
             tables.into_iter().map(Table::P384).collect()
         }
-        Curve::P521 => Vec::new(),
     }
 }
 
@@ -108,7 +136,6 @@ pub(super) fn verify_all_vartime(
             let verdicts = in_lanes!(verify::verify_all_vartime::<curve::P384, 8>(&inputs));
             Some(verdicts)
         }
-        Curve::P521 => None,
     }
 }
 

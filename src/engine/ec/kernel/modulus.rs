@@ -4,8 +4,9 @@
 //! Numbers have `L` limbs of 52 bits, least first. The Montgomery radix is `R = 2^(52 L)`:
 //! a number `a` is kept as `a R mod m`.
 
-use crate::engine::ec::constants::{negated_inverse, power_of_two};
+use crate::engine::ec::constants::power_of_two;
 use crate::engine::lanes::MASK52;
+use crate::engine::limbs::negated_inverse;
 
 /// A prime modulus `m` of a curve: of its field, or its order.
 ///
@@ -15,7 +16,7 @@ pub(crate) trait Modulus<const L: usize> {
     const M: [u64; L];
 
     /// `-1 / m` modulo 2^52.
-    const N0: u64 = negated_inverse(Self::M[0], 52);
+    const N0: u64 = negated_inverse(Self::M[0]) & MASK52;
     /// `m + 1`: what is added in a step of a reduction where `N0` is 1.
     const M1: [u64; L] = plus_one(Self::M);
     /// `R`, which is one in Montgomery form.

@@ -77,7 +77,11 @@ fn sign_vectors<C: Curve<L>, const L: usize>(
 ) {
     // The nonces in Montgomery form, below 2 n, and numerator and denominator of the points' x,
     // below 3 p and 2 p.
-    let (mut ks, mut xs, mut zzs) = (Vec::new(), Vec::new(), Vec::new());
+    // At their final size: a vector that grew would leave nonces behind in the heap.
+    let vectors = inputs.len().div_ceil(8);
+    let mut ks = Vec::with_capacity(vectors);
+    let mut xs = Vec::with_capacity(vectors);
+    let mut zzs = Vec::with_capacity(vectors);
     for inputs in inputs.chunks(8) {
         let [low, high] = numbers(inputs, |input| wide(input.nonce));
         let k = nonce::<C, L>(&low, &high);

@@ -232,13 +232,15 @@ pub(crate) fn powers<C: Curve<L>, const L: usize>(
 ) -> Vec<(Affine<L>, Affine<L>)> {
     let mut points = Vec::with_capacity(2 * count);
     let mut point = from_affine::<C::Field, L>(p);
-    for _ in 0..count {
+    for i in 0..count {
+        if i > 0 {
+            for _ in 1..step {
+                point = double::<C, L>(&point);
+            }
+        }
         points.push(point);
         point = double::<C, L>(&point);
         points.push(point);
-        for _ in 1..step {
-            point = double::<C, L>(&point);
-        }
     }
     let points = to_affine::<C::Field, L>(&points);
     points.chunks(2).map(|two| (two[0], two[1])).collect()
@@ -256,9 +258,10 @@ pub(crate) fn odd_multiples<M: Modulus<L>, const L: usize>(
 ) -> Vec<Affine<L>> {
     let mut points = Vec::with_capacity(count);
     let mut point = from_affine::<M, L>(p);
-    for _ in 0..count {
-        points.push(point);
+    points.push(point);
+    for _ in 1..count {
         point = add_affine::<M, L>(&point, twice);
+        points.push(point);
     }
     to_affine::<M, L>(&points)
 }

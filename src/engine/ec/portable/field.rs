@@ -96,7 +96,7 @@ pub(crate) fn invert_both<M1: Modulus<L>, M2: Modulus<L>, const L: usize>(
         &const { Prime::of(&M1::M, 64) },
         &const { Prime::of(&M2::M, 64) },
     ];
-    let [a, b] = invert::<L, 64, 2>(primes, [a.0, b.0]);
+    let [a, b] = invert::<L, 2>(primes, [a.0, b.0]);
     // From 1 / (a R) to R / a.
     let a = multiply::<M1, L>(&a, &M1::R3);
     let b = multiply::<M2, L>(&b, &M2::R3);
@@ -106,7 +106,7 @@ pub(crate) fn invert_both<M1: Modulus<L>, M2: Modulus<L>, const L: usize>(
 impl<M: Modulus<L>, const L: usize> Fe<M, L> {
     /// Zero stays zero.
     pub(crate) fn inverse(&self) -> Self {
-        let [inverse] = invert::<L, 64, 1>([&const { Prime::of(&M::M, 64) }], [self.0]);
+        let [inverse] = invert::<L, 1>([&const { Prime::of(&M::M, 64) }], [self.0]);
         Fe(multiply::<M, L>(&inverse, &M::R3), PhantomData)
     }
 }
@@ -129,10 +129,7 @@ impl<M: Modulus<L>, const L: usize> Sub for Fe<M, L> {
     fn sub(self, other: Self) -> Self {
         let mut difference = self.0;
         let borrow = limbs::sub(&mut difference, &other.0);
-        // All limbs of it first: among the additions the masking would break their carries' chain.
-        let mask = mask(borrow);
-        let m = M::M.map(|limb| limb & mask);
-        limbs::add(&mut difference, &m);
+        limbs::add_if(&mut difference, &M::M, borrow);
         Fe(difference, PhantomData)
     }
 }

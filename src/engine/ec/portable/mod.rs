@@ -1,6 +1,6 @@
 //! The arithmetic for every processor: one number at a time, in limbs of 64 bits. From the bottom
-//! up: [`modulus`], [`mersenne`] and [`field`] (arithmetic modulo a prime), [`point`], [`table`] (multiples of
-//! a point), [`sign`], [`verify`].
+//! up: [`modulus`], [`mersenne`] and [`field`] (arithmetic modulo a prime), [`point`], [`table`]
+//! (multiples of a point), [`sign`], [`verify`].
 
 // Indices are of arrays of a fixed size, or counts of them.
 #![allow(
@@ -20,6 +20,7 @@ mod table;
 mod verify;
 
 use super::{Curve, SignInput};
+use crate::engine::erase::erase_stack;
 use field::Fe;
 use point::Affine;
 
@@ -31,12 +32,27 @@ pub(super) enum Table {
 }
 
 pub(super) fn sign(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
-    match curve {
+    let signature = match curve {
         Curve::P256 => sign::sign::<curve::P256, 4>(input),
         Curve::P256K => sign::sign::<curve::P256K, 4>(input),
         Curve::P384 => sign::sign::<curve::P384, 6>(input),
         Curve::P521 => sign::sign::<curve::P521, 9>(input),
-    }
+    };
+    // Nonces above all.
+    erase_stack::<16>();
+    signature
+}
+
+/// See [`super::public_point`].
+pub(super) fn public_point(curve: Curve, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let point = match curve {
+        Curve::P256 => sign::public_point::<curve::P256, 4>(d),
+        Curve::P256K => sign::public_point::<curve::P256K, 4>(d),
+        Curve::P384 => sign::public_point::<curve::P384, 6>(d),
+        Curve::P521 => sign::public_point::<curve::P521, 9>(d),
+    };
+    erase_stack::<16>();
+    point
 }
 
 /// Of a point that is on the curve, big-endian `x` and `y`.

@@ -1,6 +1,7 @@
 //! The primes, and what is worth knowing of each: computed by the compiler from the number.
 
-use crate::engine::ec::constants::{negated_inverse, power_of_two};
+use crate::engine::ec::constants::power_of_two;
+use crate::engine::limbs::negated_inverse;
 
 /// A prime modulus `m` of a curve, of its field or its order, in limbs of 64 bits.
 pub(crate) trait Modulus<const L: usize>: Copy {
@@ -11,7 +12,7 @@ pub(crate) trait Modulus<const L: usize>: Copy {
     /// Whether it is `2^BITS - 1`.
     const IS_MERSENNE: bool = is_mersenne(&Self::M);
     /// `-1 / m` modulo 2^64.
-    const N0: u64 = negated_inverse(Self::M[0], 64);
+    const N0: u64 = negated_inverse(Self::M[0]);
     /// `R`, which is one in Montgomery form.
     const R1: [u64; L] = power_of_two(&Self::M, 64, 64 * L);
     /// `R^2`: multiplying by it brings a number into Montgomery form.

@@ -43,6 +43,33 @@ fn signature<C: Curve<L>, const L: usize>(
     })
 }
 
+/// The point of a scalar: big-endian `x` and `y`; nothing unless the scalar is in `1..n`, and as
+/// wide as the order, nor of the one that the formulas cannot multiply by. Not inlined, as above.
+#[inline(never)]
+pub(crate) fn public_point<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let number: [u64; L] = limbs::from_be(d).filter(|_| d.len() == C::BYTES)?;
+    let is_below = limbs::less(&number, &C::Order::M) == 1;
+    let is_zero = limbs::equal(&number, &[0; L]) == 1;
+    if !black_box(is_below & !is_zero) {
+        return None;
+    }
+    let (odd, flipped) = odd(&Fe::<C::Order, L>::new(&number));
+    let point = base_table::<C, L>().multiply(&odd, flipped);
+    if black_box(point.zz.is_zero()) {
+        return None;
+    }
+    // ZZ / ZZZ is 1 / Z, and its square 1 / ZZ.
+    let zzz = point.zzz.inverse();
+    let z = point.zz * zzz;
+    let coordinate = |number: Fe<C::Field, L>| {
+        let mut bytes = vec![0; C::BYTES];
+        limbs::to_be(&number.number(), &mut bytes);
+        bytes
+    };
+    let (x, y) = (point.x * z.square(), point.y * zzz);
+    Some((coordinate(x), coordinate(y)))
+}
+
 /// The number in as many leading bytes as the limbs have room for.
 pub(crate) fn leading<const L: usize>(bytes: &[u8]) -> [u64; L] {
     let bytes = bytes.get(..8 * L).unwrap_or(bytes);

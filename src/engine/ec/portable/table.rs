@@ -11,6 +11,7 @@ use super::curve::Curve;
 use super::field::{Fe, Mask, mask};
 use super::modulus::Modulus;
 use super::point::{Affine, Point, to_affine};
+use crate::engine::limbs;
 
 /// The odd multiples 1, 3, ... of `2^(w p j) P`, for each block `j` of `p` digits of `w` bits.
 pub(crate) struct Table<C: Curve<L>, const L: usize> {
@@ -47,19 +48,19 @@ impl<C: Curve<L>, const L: usize> Table<C, L> {
     fn new(point: &Affine<C, L>, width: usize, blocks: usize) -> Self {
         let digits = C::Order::BITS.div_ceil(width);
         let positions = digits.div_ceil(blocks);
-        let mut powers = Vec::new();
-        let mut power = point.to_point();
-        for _ in 0..digits.div_ceil(positions) {
-            let twice = power.double();
-            powers.extend([power, twice]);
-            power = (1..width * positions).fold(twice, |power, _| power.double());
+        let mut powers = vec![point.to_point(), point.to_point().double()];
+        for _ in 1..digits.div_ceil(positions) {
+            let twice = powers[powers.len() - 1];
+            let power = (1..width * positions).fold(twice, |power, _| power.double());
+            powers.extend([power, power.double()]);
         }
         let mut multiples = Vec::new();
         for power in to_affine(&powers).chunks(2) {
             let mut multiple = power[0].to_point();
-            for _ in 0..1 << (width - 1) {
-                multiples.push(multiple);
+            multiples.push(multiple);
+            for _ in 1..1 << (width - 1) {
                 multiple = multiple.add(&power[1]);
+                multiples.push(multiple);
             }
         }
         Table {
@@ -123,10 +124,7 @@ impl<C: Curve<L>, const L: usize> Table<C, L> {
 /// Digit `i` of an odd number: which odd multiple, `(|d| - 1) / 2`, and whether it is negative.
 #[inline]
 fn digit<const L: usize>(k: &[u64; L], width: usize, i: usize, highest: bool) -> (u64, Mask) {
-    let (limb, shift) = (width * i / 64, width * i % 64);
-    let above = k.get(limb + 1).copied().unwrap_or(0);
-    // In two shifts, for one by 64 is none.
-    let bits = (k[limb] >> shift) | ((above << 1) << (63 - shift));
+    let bits = limbs::bits(k, width * i);
     // d + 2^width, which is odd; its bit `width` says that d is positive.
     let low = (1 << width) - 1;
     let negative = mask(if highest { 0 } else { !(bits >> width) & 1 });

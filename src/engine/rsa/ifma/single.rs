@@ -22,6 +22,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::digits::Digits;
 use crate::engine::cpu;
 use crate::engine::lanes::{self, MASK52, V};
+use crate::engine::limbs;
 use crate::engine::rsa::modulus::Modulus;
 
 /// A modulus of up to `8 W` digits.
@@ -150,7 +151,10 @@ fn pow<const N: usize, const W: usize>(
         for _ in 0..WINDOW {
             square(m, &mut power);
         }
-        let factor = select(&table, exponents.map(|e| window(e, at)));
+        let factor = select(
+            &table,
+            exponents.map(|e| limbs::bits(e, at) & ((1 << WINDOW) - 1)),
+        );
         mul(m, &mut power, &factor);
     }
     // Times 1: out of Montgomery's form, and at most n.
@@ -177,13 +181,6 @@ fn pow_vartime<const W: usize>(m: &Wide<W>, base: &Digits<W>, e: u64) -> Digits<
         }
     }
     power[0]
-}
-
-/// The bits of an exponent from `at` on; what is above it is zero.
-fn window<const N: usize>(exponent: &[u64; N], at: usize) -> u64 {
-    let limb = |at: usize| u128::from(exponent.get(at).copied().unwrap_or(0));
-    let pair = limb(at / 64) | (limb(at / 64 + 1) << 64);
-    u64::try_from((pair >> (at % 64)) & ((1 << WINDOW) - 1)).unwrap_or_default()
 }
 
 /// An entry for each of the two. All are read, whichever is wanted.
