@@ -85,11 +85,7 @@ impl JsonLinesAudit {
         let (kept, revision) = match store.get(HEAD)? {
             Some(record) => (Kept::decode(&record.value)?, record.revision),
             None => {
-                if file.metadata().map_err(unavailable)?.len() > 0 {
-                    let fault = "the store knows of no line";
-                    return Err(ErrorKind::AuditLog { line: 1, fault }.into());
-                }
-                let kept = Kept::start(&key);
+                let kept = start(&file, &key)?;
                 let first = Change::insert(HEAD.into(), kept.encode()?);
                 (kept, store.commit(&[first])?)
             }
@@ -120,8 +116,8 @@ impl JsonLinesAudit {
     /// Reads the whole log and compares it with the head in the store.
     ///
     /// # Errors
-    /// [`AuditLog`](ErrorKind::AuditLog) with the first line that is not as it was written, or
-    /// is missing; [`Unavailable`](ErrorKind::Unavailable); those of the store.
+    /// [`AuditLog`](ErrorKind::AuditLog) with the first line that is not as it was written, is
+    /// missing, or is there although the store knows of none; [`Unavailable`](ErrorKind::Unavailable); those of the store.
     pub fn verify(&self) -> Result<VerifiedLog, Error> {
         // No event comes in between.
         let _state = self.state();
@@ -137,11 +133,11 @@ impl JsonLinesAudit {
         key: &AuditKey,
         store: &dyn Store,
     ) -> Result<VerifiedLog, Error> {
+        let file = File::open(path).map_err(unavailable)?;
         let head = match store.get(HEAD)? {
             Some(record) => Kept::decode(&record.value)?.head,
-            None => Head::start(key),
+            None => start(&file, key)?.head,
         };
-        let file = File::open(path).map_err(unavailable)?;
         let (end, torn) = follow(
             BufReader::new(file),
             key,
@@ -195,6 +191,15 @@ impl AuditSink for JsonLinesAudit {
     fn record_once(&self, event: &AuditEvent) -> Result<(), Error> {
         self.write(event, true)
     }
+}
+
+/// How a log begins of which the store knows no line: it must have none.
+fn start(file: &File, key: &AuditKey) -> Result<Kept, Error> {
+    if file.metadata().map_err(unavailable)?.len() > 0 {
+        let fault = "the store knows of no line";
+        return Err(ErrorKind::AuditLog { line: 1, fault }.into());
+    }
+    Ok(Kept::start(key))
 }
 
 impl State {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{AccessRule, ErrorKind};
+use crate::vault::calendar::civil;
 use crate::vault::{AuditEvent, Outcome, Target, UnixTime};
 
 /// Names and values are the service's where it has them (its `properties` are not nested
@@ -114,22 +115,9 @@ fn milliseconds(duration: Duration) -> Option<Box<RawValue>> {
 /// UTC, as `2026-11-25T21:30:00Z`.
 fn iso8601(time: UnixTime) -> String {
     let (days, second) = (time.0 / 86_400, time.0 % 86_400);
-    let (year, month, day) = civil(days);
+    let (year, month, day) = civil(i64::try_from(days).unwrap_or(i64::MAX));
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Days since 1970-01-01 as a date of the Gregorian calendar: years are counted from March,
-/// so that the leap day is the last of its year, in eras of 400 years.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

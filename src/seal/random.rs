@@ -27,34 +27,36 @@ const WATCHED: usize = 8;
 /// An embedder's generator, its error type forgotten.
 type Fill = dyn FnMut(&mut [u8]) -> Result<(), ErrorKind> + Send;
 
-pub(crate) struct Randomness {
-    source: Source,
-    /// The first eight bytes of the last watched draw; zero, which no draw may be, before
-    /// there was one.
-    last: AtomicU64,
-}
+pub(crate) struct Randomness(Source);
 
 enum Source {
     /// No lock: the kernel serves all threads at once.
     System,
-    Own(Mutex<Box<Fill>>),
+    Own {
+        fill: Mutex<Box<Fill>>,
+        last: Last,
+    },
 }
+
+/// The first eight bytes of the last watched draw of a source; zero, which no draw may be, before
+/// there was one.
+type Last = AtomicU64;
+
+/// There is one system, however many ask it.
+static LAST_OF_SYSTEM: Last = Last::new(0);
 
 impl Randomness {
     pub(crate) fn system() -> Self {
-        Randomness {
-            source: Source::System,
-            last: AtomicU64::new(0),
-        }
+        Randomness(Source::System)
     }
 
     pub(crate) fn own(mut rng: impl TryCryptoRng + Send + 'static) -> Self {
         let fill: Box<Fill> =
             Box::new(move |out| rng.try_fill_bytes(out).map_err(|_| ErrorKind::Randomness));
-        Randomness {
-            source: Source::Own(Mutex::new(fill)),
-            last: AtomicU64::new(0),
-        }
+        Randomness(Source::Own {
+            fill: Mutex::new(fill),
+            last: Last::new(0),
+        })
     }
 
     /// Fills a buffer; after an error it holds zeros.
@@ -71,7 +73,7 @@ impl Randomness {
     /// of a handle.
     #[inline]
     pub(crate) fn iv(&self) -> Result<[u8; GCM_IV_LEN], Error> {
-        if let Source::System = self.source
+        if let Source::System = self.0
             && let Some(iv) = iv::pooled(|out| self.draw(out), |iv| self.watch(iv))
         {
             return iv.map_err(Into::into);
@@ -82,11 +84,11 @@ impl Randomness {
     }
 
     fn draw(&self, out: &mut [u8]) -> Result<(), ErrorKind> {
-        match &self.source {
+        match &self.0 {
             Source::System => getrandom::fill(out).map_err(|_| ErrorKind::Randomness),
             // A generator that panicked in the middle of a draw is in a state that
             // nobody knows: the poisoned lock refuses it from then on.
-            Source::Own(fill) => fill.lock().map_err(|_| ErrorKind::Randomness)?(out),
+            Source::Own { fill, .. } => fill.lock().map_err(|_| ErrorKind::Randomness)?(out),
         }
     }
 
@@ -97,8 +99,12 @@ impl Randomness {
         if out.iter().all(|byte| *byte == 0) {
             return Err(ErrorKind::Randomness);
         }
+        let last = match &self.0 {
+            Source::System => &LAST_OF_SYSTEM,
+            Source::Own { last, .. } => last,
+        };
         let first = u64::from_ne_bytes(*first);
-        if self.last.swap(first, Ordering::Relaxed) == first {
+        if last.swap(first, Ordering::Relaxed) == first {
             return Err(ErrorKind::Randomness);
         }
         Ok(())
@@ -107,9 +113,9 @@ impl Randomness {
 
 impl fmt::Debug for Randomness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.source {
+        f.write_str(match self.0 {
             Source::System => "system",
-            Source::Own(_) => "own",
+            Source::Own { .. } => "own",
         })
     }
 }

@@ -133,29 +133,34 @@ impl FromStr for KeyVersion {
     /// # Errors
     /// [`Rule::Length`] or [`Rule::Character`] for `version`.
     fn from_str(version: &str) -> Result<Self, Error> {
-        let mut bytes = [0; 16];
-        if version.len() != 2 * bytes.len() {
+        if version.len() != 32 {
             let rule = Rule::Length {
-                expected: 2 * bytes.len(),
+                expected: 32,
                 actual: version.len(),
             };
             return Err(Error::invalid("version", rule));
         }
-        let digit = |digit: u8| {
-            char::from(digit)
-                .to_digit(16)
-                .and_then(|d| u8::try_from(d).ok())
-        };
-        for (byte, digits) in bytes.iter_mut().zip(version.as_bytes().chunks(2)) {
-            let value = match digits {
-                [high, low] => digit(*high).zip(digit(*low)),
-                _ => None,
-            };
-            let (high, low) = value.ok_or_else(|| Error::invalid("version", Rule::Character))?;
-            *byte = (high << 4) | low;
-        }
-        Ok(KeyVersion(bytes))
+        let bytes = sixteen_bytes(version);
+        bytes
+            .map(KeyVersion)
+            .ok_or_else(|| Error::invalid("version", Rule::Character))
     }
+}
+
+/// What 32 hexadecimal digits in either case stand for.
+pub(super) fn sixteen_bytes(digits: &str) -> Option<[u8; 16]> {
+    let (pairs, []) = digits.as_bytes().as_chunks() else {
+        return None;
+    };
+    let pairs: &[[u8; 2]; 16] = pairs.try_into().ok()?;
+    let mut bytes = [0; 16];
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        for digit in pair {
+            let value = char::from(*digit).to_digit(16)?;
+            *byte = (*byte << 4) | u8::try_from(value).ok()?;
+        }
+    }
+    Some(bytes)
 }
 
 impl fmt::Display for KeyVersion {

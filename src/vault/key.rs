@@ -80,7 +80,7 @@ impl Key {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) if it is gone; those of the store. So for all
-    /// the methods that only tell something.
+    /// the methods that only tell something. They leave no event, unless they are refused.
     pub fn id(&self) -> Result<KeyId, Error> {
         Ok(self.told()?.id().clone())
     }

@@ -196,9 +196,13 @@ pub(super) fn page<T, After: FromStr>(
 ) -> Result<Page<T, After>, Error> {
     let more = found.len() > max;
     found.truncate(max);
-    let last = found.last().filter(|_| more);
-    let last = last.and_then(|(key, _)| key.strip_prefix(prefix));
-    let next = last.and_then(|rest| rest.parse().ok());
+    let next = match found.last() {
+        Some((key, _)) if more => {
+            let rest = key.strip_prefix(prefix).ok_or_else(corrupt)?;
+            Some(rest.parse().map_err(|_| corrupt())?)
+        }
+        _ => None,
+    };
     let mut page = Page {
         items: Vec::with_capacity(found.len()),
         next,

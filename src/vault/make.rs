@@ -37,20 +37,11 @@ pub(super) const COMMIT_TRIES: usize = 64;
 pub(super) struct InFlight(Mutex<HashSet<String>>);
 
 impl InFlight {
-    pub(super) fn enter(&self, record: String) -> Making<'_> {
-        self.set().insert(record.clone());
-        Making { all: self, record }
-    }
-
     /// Unless somebody else is at it.
-    pub(super) fn enter_alone(&self, record: String) -> Option<Making<'_>> {
+    pub(super) fn enter(&self, record: String) -> Option<Making<'_>> {
         let is_first = self.set().insert(record.clone());
         // Not `then_some`: what is dropped takes the record out again.
         is_first.then(|| Making { all: self, record })
-    }
-
-    pub(super) fn contains(&self, record: &str) -> bool {
-        self.set().contains(record)
     }
 
     fn set(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
@@ -170,7 +161,8 @@ impl Core {
             release_policy: options.release_policy.clone(),
         };
         let key = pending_record(&pending.facts.name, pending.facts.version);
-        let _making = self.in_flight.enter(key.clone());
+        let making = self.in_flight.enter(key.clone());
+        let _making = making.ok_or(ErrorKind::Conflict)?;
         let planned = [Change::insert(key, pending.encode()?)];
         let revision = self.within_limits(name, || self.store.commit(&planned))?;
         let made = make(&new).and_then(|handle| pending.check(handle));
@@ -302,12 +294,11 @@ impl Core {
                 done => return done.map(|_| name),
             }
             if how.pending.is_some() && self.store.get(&pending)?.is_none() {
-                // Somebody else opened the store and settled this version: it is in, or it
-                // was dropped.
-                let settled = self.store.get(&version)?;
-                return settled
-                    .map(|_| name)
-                    .ok_or_else(|| ErrorKind::Conflict.into());
+                // Somebody else opened the store and settled this version: it is in, and its
+                // event with it, or it was dropped.
+                self.store.get(&version)?.ok_or(ErrorKind::Conflict)?;
+                task.is_recorded();
+                return Ok(name);
             }
         }
         Err(ErrorKind::Conflict.into())
@@ -385,7 +376,7 @@ impl Core {
 }
 
 /// Whether a version was refused for good, so that its key is to be destroyed.
-fn is_refusal(error: &Error) -> bool {
+pub(super) fn is_refusal(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Conflict

@@ -18,6 +18,7 @@ mod backup;
 mod batch;
 mod builder;
 mod byok;
+pub(crate) mod calendar;
 mod clock;
 mod create;
 mod delete;

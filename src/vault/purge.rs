@@ -15,7 +15,7 @@ use super::record::{
     pending_of, versions_of,
 };
 use super::task::Task;
-use super::{Action, Change, Core, Denial, KeyName, Target, UnixTime, Vault};
+use super::{Action, Change, Core, Denial, KeyName, Record, Target, UnixTime, Vault};
 use crate::error::{Error, ErrorKind};
 
 /// How many records are read at a time.
@@ -149,23 +149,25 @@ impl Core {
             Err(error) if *error.kind() == ErrorKind::BeingDeleted => {}
             Err(error) => return Err(error),
         }
-        self.destroy(task, name)
+        let key = destroying_record(name);
+        let destroying = self.in_flight.enter(key.clone());
+        let _destroying = destroying.ok_or(ErrorKind::BeingDeleted)?;
+        // Unless another one ended it meanwhile.
+        let found = self.store.get(&key)?.ok_or(ErrorKind::NotFound)?;
+        self.destroy(task, name, found.revision)
     }
 
-    /// Steps 2 and 3. By one at a time: another one, still at work when the name is free
-    /// again, would destroy whatever is made under it next.
-    pub(super) fn destroy(&self, task: &Task<'_>, name: &KeyName) -> Result<(), Error> {
-        let key = destroying_record(name);
-        let _destroying = self
-            .in_flight
-            .enter_alone(key.clone())
-            .ok_or(ErrorKind::BeingDeleted)?;
-        let Some(last) = self.store.get(&key)? else {
-            return Ok(());
-        };
+    /// Steps 2 and 3, of the record of this revision. By whoever has entered it: another one,
+    /// still at work when the name is free again, would destroy whatever is made under it next.
+    pub(super) fn destroy(
+        &self,
+        task: &Task<'_>,
+        name: &KeyName,
+        revision: u64,
+    ) -> Result<(), Error> {
         self.destroy_pending(name)?;
         self.destroy_versions(name)?;
-        let mut changes = vec![Change::remove(key, last.revision)];
+        let mut changes = vec![Change::remove(destroying_record(name), revision)];
         // Who makes the name anew is not bound by roles that were held at the old key.
         changes.extend(self.forget_roles(name)?);
         let removed = task.commit(&Target::Name(name.clone()), changes);
@@ -173,49 +175,49 @@ impl Core {
     }
 
     fn destroy_versions(&self, name: &KeyName) -> Result<(), Error> {
-        loop {
-            let page = self.store.scan(&versions_of(name), None, PAGE)?;
-            if page.is_empty() {
-                return Ok(());
-            }
-            for (key, found) in page {
-                let handle = VersionRecord::decode(&found.value)?.handle;
-                self.providers.by_id(handle.provider())?.destroy(&handle)?;
-                unless_gone(self.store.commit(&[Change::remove(key, found.revision)]))?;
-            }
-        }
+        self.destroy_each(&versions_of(name), |found| {
+            let handle = VersionRecord::decode(&found.value)?.handle;
+            self.providers.by_id(handle.provider())?.destroy(&handle)
+        })
     }
 
     /// What a crash left half-made under this name goes with it. What this process is making
     /// now is left alone: it finds the name taken, or free.
     fn destroy_pending(&self, name: &KeyName) -> Result<(), Error> {
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.store.scan(&pending_of(name), after.as_deref(), PAGE)?;
-            for (key, found) in &page {
-                if self.in_flight.contains(key) {
-                    continue;
-                }
-                let pending = PendingRecord::decode(&found.value)?;
-                let provider = self.providers.by_id(&pending.provider)?;
-                if let Some(handle) = provider.find(&pending.id)? {
-                    provider.destroy(&handle)?;
-                }
-                let change = Change::remove(key.clone(), found.revision);
-                unless_gone(self.store.commit(&[change]))?;
+        self.destroy_each(&pending_of(name), |found| {
+            let pending = PendingRecord::decode(&found.value)?;
+            let provider = self.providers.by_id(&pending.provider)?;
+            match provider.find(&pending.id)? {
+                Some(handle) => provider.destroy(&handle),
+                None => Ok(()),
             }
-            match page.into_iter().next_back() {
-                Some((last, _)) => after = Some(last),
-                None => return Ok(()),
-            }
-        }
+        })
     }
-}
 
-/// A record that somebody changed is met again; one that is gone is gone.
-fn unless_gone(removed: Result<u64, Error>) -> Result<(), Error> {
-    match removed {
-        Err(error) if *error.kind() == ErrorKind::Conflict => Ok(()),
-        done => done.map(|_| ()),
+    /// Destroys what each record stands for, and removes the record. What cannot be destroyed,
+    /// or is damaged, does not keep the others from it; the first error is told.
+    fn destroy_each(
+        &self,
+        prefix: &str,
+        destroy: impl Fn(&Record) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let failed = self.each_alone(prefix, |key| {
+            while let Some(found) = self.store.get(key)? {
+                destroy(&found)?;
+                match self
+                    .store
+                    .commit(&[Change::remove(key.into(), found.revision)])
+                {
+                    // Somebody changed it meanwhile, or removed it.
+                    Err(error) if *error.kind() == ErrorKind::Conflict => {}
+                    removed => return removed.map(|_| ()),
+                }
+            }
+            Ok(())
+        })?;
+        match failed.into_iter().next() {
+            Some(first) => Err(first.error),
+            None => Ok(()),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a vault keeps, and its bytes.
 //!
-//! Six kinds of record, as JSON with a format number:
+//! Records as JSON with a format number:
 //!
 //! | key | holds |
 //! |---|---|
@@ -25,7 +25,7 @@ use super::access::Caller;
 use super::action::Action;
 use super::attributes::{Attributes, Tags};
 use super::clock::UnixTime;
-use super::id::{KeyName, KeyVersion};
+use super::id::{KeyName, KeyVersion, sixteen_bytes};
 use super::release_policy::{ReleasePolicy, ReleaseWire};
 use super::rotation_policy::{PolicyWire, RotationPolicy};
 use crate::alg::{KeyOp, KeySpec, OpSet};
@@ -343,10 +343,9 @@ fn read_version(version: Option<String>) -> Result<Option<KeyVersion>, Error> {
     read(version.map(|version| version.parse()).transpose())
 }
 
-/// A provider's key id has the form of a version: 32 hexadecimal digits.
 fn read_key_id(id: &str) -> Result<ProviderKeyId, Error> {
-    let id = read(id.parse::<KeyVersion>())?;
-    Ok(ProviderKeyId::from_bytes(*id.as_bytes()))
+    let bytes = sixteen_bytes(id).ok_or_else(corrupt)?;
+    Ok(ProviderKeyId::from_bytes(bytes))
 }
 
 impl FactsWire {

@@ -43,59 +43,55 @@ impl Vault {
     pub fn settle(&self) -> Result<Vec<Unsettled>, Error> {
         let task = self.core.begin(Action::Settle)?;
         task.allow(&Scope::Vault, &Target::Vault)?;
-        let mut open = Vec::new();
-        self.settle_destroying(&mut open)?;
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.core.scan(PENDING, after.as_deref(), PAGE)?;
-            let Some((last, _)) = page.last() else {
-                return Ok(open);
-            };
-            after = Some(last.clone());
-            for (record, found) in page {
-                if self.core.in_flight.contains(&record) {
-                    continue;
-                }
-                let settled = found.and_then(|found| {
-                    let pending = PendingRecord::decode(&found.value)?;
-                    self.core.settle(&pending, found.revision)
-                });
-                if let Err(error) = settled {
-                    open.push(Unsettled { record, error });
-                }
-            }
-        }
-    }
-
-    fn settle_destroying(&self, open: &mut Vec<Unsettled>) -> Result<(), Error> {
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.core.scan(DESTROYING, after.as_deref(), PAGE)?;
-            let Some((last, _)) = page.last() else {
+        let mut open = self.core.each_alone(DESTROYING, |record| {
+            let Some(found) = self.core.store.get(record)? else {
                 return Ok(());
             };
-            after = Some(last.clone());
-            for (record, found) in page {
-                if self.core.in_flight.contains(&record) {
-                    continue;
-                }
-                let destroyed = found.and_then(|found| {
-                    let it = DeletedRecord::decode(&found.value)?;
-                    let asked = self.core.on_behalf_of(it.purged_by);
-                    let task = asked.begin(Action::Purge)?;
-                    let destroyed = asked.destroy(&task, &it.key.name);
-                    let target = Target::Name(it.key.name);
-                    task.end(target, destroyed)
-                });
-                if let Err(error) = destroyed {
-                    open.push(Unsettled { record, error });
-                }
-            }
-        }
+            let it = DeletedRecord::decode(&found.value)?;
+            let asked = self.core.on_behalf_of(it.purged_by);
+            let task = asked.begin(Action::Purge)?;
+            let destroyed = asked.destroy(&task, &it.key.name, found.revision);
+            task.end(Target::Name(it.key.name), destroyed)
+        })?;
+        open.extend(self.core.each_alone(PENDING, |record| {
+            let Some(found) = self.core.store.get(record)? else {
+                return Ok(());
+            };
+            let pending = PendingRecord::decode(&found.value)?;
+            self.core.settle(&pending, found.revision)
+        })?);
+        Ok(open)
     }
 }
 
 impl Core {
+    /// Works on each record that nobody else in this process is at, and tells where that failed,
+    /// which does not keep it from the others. `work` reads the record itself, for since the
+    /// page of it was read it may have been settled, and another be in its place.
+    pub(super) fn each_alone(
+        &self,
+        prefix: &str,
+        work: impl Fn(&str) -> Result<(), Error>,
+    ) -> Result<Vec<Unsettled>, Error> {
+        let mut failed = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.store.keys(prefix, after.as_deref(), PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(failed);
+            };
+            after = Some(last.clone());
+            for record in page {
+                let Some(_alone) = self.in_flight.enter(record.clone()) else {
+                    continue;
+                };
+                if let Err(error) = work(&record) {
+                    failed.push(Unsettled { record, error });
+                }
+            }
+        }
+    }
+
     fn settle(&self, pending: &PendingRecord, revision: u64) -> Result<(), Error> {
         let asked = self.on_behalf_of(pending.caller.clone());
         let task = asked.begin(pending.action)?;

@@ -7,7 +7,9 @@ use super::access::Scope;
 use super::{Action, Change, Core, KeyName, Outcome, Target};
 use crate::error::{Error, ErrorKind};
 
-/// What one caller asked for. Ends with an event, whichever way.
+/// What one caller asked for. Ends with an event, whichever way; but of a sweep over many keys,
+/// and of what a [`Key`](super::Key) tells that was got before, only a refusal is recorded: the
+/// changes of a sweep have events of their own, and so had the getting.
 pub(super) struct Task<'a> {
     core: &'a Core,
     action: Action,
@@ -78,6 +80,11 @@ impl Task<'_> {
         }
         core.outbox.filled();
         done
+    }
+
+    /// Somebody else has committed what was asked for, and the event with it.
+    pub(super) fn is_recorded(&self) {
+        self.committed.set(true);
     }
 
     /// Writes the event and gives the result on; a sink that fails withholds it. If the event was

@@ -35,8 +35,10 @@ impl RedbStore {
     /// have room for a second file. It is all done, or nothing is.
     ///
     /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) if anything in the store is not as it was written;
-    /// [`Unavailable`](crate::ErrorKind::Unavailable). The store is then as it was.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if anything in the store is not as it was written:
+    /// it is then as it was. [`Unavailable`](crate::ErrorKind::Unavailable): it is as it was, or,
+    /// if the disk failed at the exchange of the files, has to be opened again, with the key of
+    /// whichever file is there then.
     pub fn reseal(&self, key: &SealingKey, header: Option<&SealingHeader>) -> Result<(), Error> {
         self.rewrite(Some((key, header)))
     }
@@ -50,7 +52,8 @@ impl RedbStore {
     /// [`reseal`](RedbStore::reseal).
     ///
     /// # Errors
-    /// As [`reseal`](RedbStore::reseal).
+    /// As [`reseal`](RedbStore::reseal); [`Unavailable`](crate::ErrorKind::Unavailable) also if
+    /// the store was written anew, and the old file could not be overwritten.
     pub fn compact(&self) -> Result<(), Error> {
         self.rewrite(None)
     }
@@ -73,7 +76,11 @@ impl RedbStore {
         close(inner.database.replace(database));
         inner.keys = keys;
         inner.state = Mutex::new(state);
-        erase(old).map_err(error::io)
+        match (erase(old), new) {
+            // Nothing opens it any more.
+            (Err(_), Some(_)) | (Ok(()), _) => Ok(()),
+            (Err(failed), None) => Err(error::io(failed)),
+        }
     }
 }
 

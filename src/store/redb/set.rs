@@ -1,6 +1,6 @@
 //! A keyed hash over the set of records, brought up to date with each change.
 
-use std::ops::{BitXor, BitXorAssign};
+use std::ops::BitXorAssign;
 
 /// The exclusive or of pseudo-random numbers, one for each record of a set.
 ///
@@ -24,17 +24,8 @@ impl SetHash {
     }
 }
 
-impl BitXor for SetHash {
-    type Output = SetHash;
-
-    /// Adds what is not in the set and removes what is.
-    fn bitxor(mut self, other: SetHash) -> SetHash {
-        self ^= other;
-        self
-    }
-}
-
 impl BitXorAssign for SetHash {
+    /// Adds what is not in the set and removes what is.
     fn bitxor_assign(&mut self, other: SetHash) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine ^= theirs;

@@ -17,6 +17,7 @@ use crate::jwk::Jwk;
 use crate::provider::{KeyProvider, NewKey};
 use crate::secret::SecretBytes;
 use crate::vault::access::Scope;
+use crate::vault::make::is_refusal;
 use crate::vault::record::{
     PendingRecord, VersionRecord, deleted_record, destroying_record, key_record, pending_record,
     version_record,
@@ -104,21 +105,25 @@ impl Core {
             pending_record(&facts.name, facts.version)
         });
         let keys: Vec<String> = keys.collect();
-        let _making: Vec<_> = keys
-            .iter()
-            .map(|key| self.in_flight.enter(key.clone()))
-            .collect();
+        let making = keys.iter().map(|key| self.in_flight.enter(key.clone()));
+        // Restored by somebody else now, or that was cut short and is being settled.
+        let _making: Vec<_> = making.collect::<Option<_>>().ok_or(ErrorKind::Conflict)?;
         let planned = keys.iter().zip(&arrivals);
         let planned =
             planned.map(|(key, it)| Ok(Change::insert(key.clone(), it.pending.encode()?)));
         let planned = planned.collect::<Result<Vec<_>, Error>>()?;
-        let revision = self.within_limits(name, || self.store.commit(&planned))?;
+        // What is to be made is counted from here on; where nothing is, the key is when it comes.
+        let is_planned = !planned.is_empty();
+        let revision = match is_planned {
+            true => self.within_limits(name, || self.store.commit(&planned))?,
+            false => 0,
+        };
 
         let taken = arrivals.iter().try_for_each(|arrival| {
             records.push(arrival.take_over(transport)?);
             Ok(())
         });
-        let done = taken.and_then(|()| {
+        let changes = taken.and_then(|()| {
             let mut changes: Vec<_> = keys
                 .iter()
                 .map(|key| Change::remove(key.clone(), revision))
@@ -130,15 +135,18 @@ impl Core {
             changes.push(Change::insert(key_record(name), contents.key.encode()?));
             changes.push(Change::absent(deleted_record(name)));
             changes.push(Change::absent(destroying_record(name)));
-            let target = Target::Name(name.clone());
-            task.commit(&target, changes).map(|_| ())
+            Ok(changes)
         });
-        match done {
+        let target = Target::Name(name.clone());
+        let committed = changes.map(|changes| match is_planned {
+            true => task.commit(&target, changes),
+            false => self.within_limits(name, || task.commit(&target, changes)),
+        });
+        match committed {
+            Ok(Ok(_)) => Ok(()),
             // It is not known whether the store has it: settling finds out.
-            Err(error) if matches!(error.kind(), ErrorKind::Unavailable { what: "store" }) => {
-                Err(error)
-            }
-            Err(error) => {
+            Ok(Err(error)) if !is_refusal(&error) => Err(error),
+            Ok(Err(error)) | Err(error) => {
                 for arrival in &arrivals {
                     self.undo(&**arrival.provider, &arrival.pending, revision);
                 }
@@ -148,7 +156,6 @@ impl Core {
                     _ => Err(error),
                 }
             }
-            Ok(()) => Ok(()),
         }
     }
 

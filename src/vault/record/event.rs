@@ -8,7 +8,7 @@ use super::caller::CallerWire;
 use super::{FORMAT, corrupt, decode, encode, read};
 use crate::error::Error;
 use crate::vault::clock::UnixTime;
-use crate::vault::id::KeyVersion;
+use crate::vault::id::sixteen_bytes;
 use crate::vault::{Action, AuditEvent, EventId, Outcome, Target};
 
 pub(in crate::vault) const OUTBOX: &str = "audit/outbox/";
@@ -85,9 +85,8 @@ pub(in crate::vault) fn decode_event(bytes: &[u8]) -> Result<AuditEvent, Error> 
     let wire = decode::<EventWire>(bytes, |wire| wire.format)?;
     let mut actions = CHANGES.into_iter();
     let action = actions.find(|action| action.name() == wire.action);
-    let id = read(wire.id.parse::<KeyVersion>())?;
     Ok(AuditEvent {
-        id: EventId::from_bytes(*id.as_bytes()),
+        id: EventId::from_bytes(sixteen_bytes(&wire.id).ok_or_else(corrupt)?),
         time: UnixTime(wire.time),
         duration: Duration::from_nanos(wire.nanoseconds),
         caller: wire.caller.map(CallerWire::read).transpose()?,
@@ -108,7 +107,7 @@ pub(in crate::vault) fn decode_event(bytes: &[u8]) -> Result<AuditEvent, Error> 
 mod tests {
     use super::*;
     use crate::vault::access::{Caller, Scope};
-    use crate::vault::id::{KeyId, KeyName};
+    use crate::vault::id::{KeyId, KeyName, KeyVersion};
 
     fn event(action: Action, target: Target, caller: Option<Caller>) -> AuditEvent {
         AuditEvent {
