@@ -173,8 +173,8 @@ pub trait AuditSink: fmt::Debug + Send + Sync {
 
     /// Records the event of a change that was committed, unless it has it: after a failure or a
     /// crash it may be given again, with the same id. By default it is recorded again; a sink that
-    /// can tell should not. The vault gives one such event at a time, and no other one before
-    /// this one was taken.
+    /// can tell should not. The vault gives one such event at a time, in the order of their
+    /// numbers; those of verbs that run meanwhile come in between.
     ///
     /// # Errors
     /// Any: until the sink takes the event, the vault refuses everything.

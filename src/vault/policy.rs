@@ -1,7 +1,7 @@
 //! *May this key be used for this, now?* The permission table, as a pure function.
 //!
-//! Nothing else in the crate reads `enabled`, `nbf`, `exp` or `key_ops` to decide
-//! anything.
+//! Nothing else in the crate reads `enabled`, `nbf`, `exp` or `key_ops` to decide whether a verb
+//! may run.
 
 use super::attributes::Attributes;
 use super::clock::Clock;
