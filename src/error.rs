@@ -221,6 +221,7 @@ impl Error {
 
     /// An [`ErrorKind::Invalid`].
     #[must_use]
+    #[cold]
     pub fn invalid(field: &'static str, rule: Rule) -> Self {
         ErrorKind::Invalid { field, rule }.into()
     }
@@ -242,6 +243,7 @@ impl Error {
 }
 
 impl From<ErrorKind> for Error {
+    #[cold]
     fn from(kind: ErrorKind) -> Self {
         Error(Box::new(Inner { kind, source: None }))
     }

@@ -213,6 +213,7 @@ fn is_cbc(alg: EncryptAlg) -> bool {
     )
 }
 
+#[inline]
 pub(super) fn check_aad(alg: EncryptAlg, aad: Option<&[u8]>) -> Result<&[u8], Error> {
     let Some(aad) = aad else { return Ok(&[]) };
     check_len("aad", aad.len(), MAX_DATA_LEN)?;

@@ -40,6 +40,7 @@ fn check_len(field: &'static str, len: usize, max: usize) -> Result<(), Error> {
     Ok(())
 }
 
+#[inline]
 fn check_fit(key: &KeyHandle, alg: impl Into<Alg>) -> Result<(), Error> {
     let (alg, spec) = (alg.into(), key.spec());
     if alg.fits(spec) {

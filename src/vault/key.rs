@@ -358,6 +358,7 @@ impl Key {
     }
 
     /// The first question of *permit*: may this caller do this with this key?
+    #[inline]
     pub(super) fn asked(&self, op: Op) -> Result<(), Error> {
         if self.core.caller.is_none() {
             return Ok(());
@@ -409,6 +410,7 @@ impl Core {
     }
 
     /// The question *permit*, for a version as it is now.
+    #[inline]
     pub(super) fn grant<'a>(
         &self,
         op: Op,

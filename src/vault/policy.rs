@@ -109,6 +109,7 @@ pub(super) struct Context<'a> {
 ///
 /// In this order: `enabled` (all six verbs), `nbf` and `exp` (sign, wrapKey and encrypt
 /// alone: what was protected stays readable), `key_ops`, and the algorithm's standing.
+#[inline]
 pub(super) fn permit(
     op: Op,
     alg: Alg,

@@ -136,6 +136,11 @@ impl Key {
     /// The inverse of [`cbc_encrypt`](Self::cbc_encrypt).
     pub(crate) fn cbc_decrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
         let (blocks, _) = buffer.as_chunks_mut();
+        if let [only] = blocks {
+            let block = self.decrypt_block(u128::from_le_bytes(*only));
+            *only = (block ^ u128::from_le_bytes(*iv)).to_le_bytes();
+            return;
+        }
         // SAFETY: `with_width` saw that the processor has the instructions.
         unsafe {
             match self.width {

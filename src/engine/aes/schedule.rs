@@ -13,7 +13,7 @@ const POWERS: usize = 36;
 const BEHIND: usize = 4;
 
 /// AES-256 has 14 rounds, and a key before the first.
-const ROUND_KEYS: usize = 15;
+pub(super) const ROUND_KEYS: usize = 15;
 
 #[repr(C, align(64))]
 pub(super) struct Schedule {
