@@ -1,7 +1,6 @@
 //! The log that shows what was done to it: each line, each fault, each crash.
 #![allow(
     clippy::as_conversions,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used

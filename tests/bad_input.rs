@@ -1,11 +1,6 @@
 //! Bad input to the vault, and limits. (Keys are in `tests/jwk`, signatures and
 //! ciphertexts in `tests/software`.)
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use strongroom::fit::{MAX_DATA_LEN, MAX_KEY_MATERIAL_LEN};
 use strongroom::jwk::{Jwk, SecretJwk};
@@ -29,7 +24,7 @@ fn refused<T>(result: Result<T, Error>, field: &'static str, rule: Rule) {
 }
 
 #[test]
-fn rows_60_to_63_algorithms_that_do_not_fit() {
+fn algorithms_that_do_not_fit_are_refused() {
     let vault = vault();
     let ec = vault.create("ec", Curve::P384, &KeyOptions::new()).unwrap();
     let mac = vault
@@ -61,11 +56,11 @@ fn rows_60_to_63_algorithms_that_do_not_fit() {
     ] {
         refused(name.parse::<SignAlg>(), "alg", Rule::UnknownName);
     }
-    // Row 63, the algorithm taken from the message: no call reads one from there.
+    // None is taken from a message: no call reads one from there.
 }
 
 #[test]
-fn rows_65_and_67_operations_that_a_kind_cannot_have() {
+fn operations_that_a_kind_cannot_have_are_refused() {
     let vault = vault();
     let only = |op| KeyOptions::new().ops(OpSet::from_iter([op]));
     refused(
@@ -102,7 +97,7 @@ fn rows_65_and_67_operations_that_a_kind_cannot_have() {
 }
 
 #[test]
-fn rows_69_and_70_private_and_public_do_not_mix() {
+fn private_and_public_keys_do_not_mix() {
     let private = br#"{"kty":"oct","k":"AAECAwQFBgcICQoLDA0ODw"}"#;
     refused(Jwk::from_json(private), "k", Rule::Private);
     let vault = vault();
@@ -117,7 +112,7 @@ fn rows_69_and_70_private_and_public_do_not_mix() {
 }
 
 #[test]
-fn row_74_names_and_identifiers() {
+fn odd_names_are_refused_and_case_tells_none_apart() {
     let vault = vault();
     let long = "a".repeat(128);
     let options = KeyOptions::new();
@@ -162,7 +157,7 @@ fn row_74_names_and_identifiers() {
 }
 
 #[test]
-fn rows_94_and_138_more_than_the_limits() {
+fn more_than_the_limits_is_refused() {
     let vault = vault();
     // Zero pages: nothing is read before the length is refused, so nothing is allocated.
     let over = vec![0; MAX_DATA_LEN + 1];
@@ -212,7 +207,7 @@ fn rows_94_and_138_more_than_the_limits() {
 }
 
 #[test]
-fn row_104_sizes_that_nobody_should_have() {
+fn sizes_that_nobody_should_have_are_refused() {
     let vault = vault();
     for bits in [0, 1, 1023, 1024, 2047, 2049, 3000, 8192, 16384, u32::MAX] {
         let options = KeyOptions::new();
@@ -237,7 +232,7 @@ fn row_104_sizes_that_nobody_should_have() {
 }
 
 #[test]
-fn row_118_times_at_the_ends_of_time() {
+fn times_at_the_ends_of_time_are_compared() {
     let vault = vault();
     let ends = [UnixTime(0), UnixTime(u64::MAX)];
     for nbf in ends {
@@ -259,7 +254,7 @@ fn row_118_times_at_the_ends_of_time() {
 }
 
 #[test]
-fn row_134_not_offered_names_the_triple() {
+fn what_is_not_offered_is_named() {
     let vault = vault();
     let key = vault
         .create("k", KeySpec::Aes { bits: 256 }, &KeyOptions::new())
@@ -274,7 +269,7 @@ fn row_134_not_offered_names_the_triple() {
 }
 
 #[test]
-fn row_137_nothing_at_all_is_something() {
+fn nothing_at_all_is_signed_and_encrypted() {
     let vault = vault();
     let ec = vault.create("ec", Curve::P256, &KeyOptions::new()).unwrap();
     let signature = ec.sign(SignAlg::Es256, b"").unwrap().value;

@@ -14,13 +14,7 @@
 //! A process that is killed leaves what it wrote to the system, so a synchronisation that
 //! was forgotten does not show here: it does in `tests/power_loss.rs`.
 #![cfg(unix)]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

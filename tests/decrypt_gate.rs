@@ -16,8 +16,6 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stderr,
-    clippy::print_stdout,
     clippy::unwrap_used
 )]
 
@@ -194,7 +192,7 @@ fn rsa1_5_does_not_tell() {
     if let Some(probe) = Probe::in_child() {
         return measure(&probe, &classes, run);
     }
-    if let Some(counts) = count_or_skip("decrypt_gate", "rsa1_5_does_not_tell") {
+    if let Some(counts) = count_or_skip() {
         // The copies of 0 to 245 bytes: what the draft calls public.
         let limit = 500;
         let limits = Limits {
@@ -279,7 +277,7 @@ fn oaep_does_not_tell() {
     if let Some(probe) = Probe::in_child() {
         return measure(&probe, &classes, run);
     }
-    if let Some(counts) = count_or_skip("decrypt_gate", "oaep_does_not_tell") {
+    if let Some(counts) = count_or_skip() {
         let limit = 300;
         let limits = Limits {
             open: limit,
@@ -304,7 +302,7 @@ fn oaep_decoding_does_not_tell() {
     if let Some(probe) = Probe::in_child() {
         return measure(&probe, &classes, run);
     }
-    if let Some(counts) = count_or_skip("decrypt_gate", "oaep_decoding_does_not_tell") {
+    if let Some(counts) = count_or_skip() {
         let limit = 300;
         let limits = Limits {
             open: limit,
@@ -331,7 +329,7 @@ fn pkcs1_decoding_does_not_tell() {
     if let Some(probe) = Probe::in_child() {
         return measure(&probe, &classes, run);
     }
-    if let Some(counts) = count_or_skip("decrypt_gate", "pkcs1_decoding_does_not_tell") {
+    if let Some(counts) = count_or_skip() {
         let limits = Limits {
             open: 0,
             fail: 0,
@@ -420,7 +418,7 @@ fn key_wrap_does_not_tell() {
     if let Some(probe) = Probe::in_child() {
         return measure(&probe, &classes, run);
     }
-    if let Some(counts) = count_or_skip("decrypt_gate", "key_wrap_does_not_tell") {
+    if let Some(counts) = count_or_skip() {
         let limit = 300;
         let limits = Limits {
             open: limit,
@@ -483,7 +481,7 @@ fn cbc_padding_does_not_tell_where() {
     if let Some(probe) = Probe::in_child() {
         return measure(&probe, &classes, run);
     }
-    if let Some(counts) = count_or_skip("decrypt_gate", "cbc_padding_does_not_tell_where") {
+    if let Some(counts) = count_or_skip() {
         // That it failed, the caller is told. Where, he is not.
         let limit = 300;
         let limits = Limits {

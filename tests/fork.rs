@@ -2,12 +2,7 @@
 //! has in stock are not the child's.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code)]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -1,12 +1,7 @@
 //! Random lives of keys, against a simple model of what a vault promises: after each step,
 //! jumps of time and restarts among them, everything that can be asked is answered as the model
 //! says, on the store in memory and on the one in a file.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,13 +3,7 @@
 //!
 //! Run with `cargo test --test pkcs11_tokens`. `pkcs11-tool` makes and shows keys, so that no
 //! code of this crate is needed to believe it.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 #[path = "pkcs11_tokens/adopt.rs"]
 mod adopt;

@@ -8,13 +8,7 @@
 //!
 //! The signature files have public keys alone, which no token is asked to hold: they are
 //! verified in software, whichever backend has the key, and `tests/wycheproof.rs` does that.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

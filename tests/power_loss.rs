@@ -9,13 +9,7 @@
 //!
 //! SIGKILL finds none of this: what a process has written the system still writes. That is
 //! `tests/crash.rs`.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every test, on a machine that has a Rust toolchain and nothing else:
+# Every test, on a machine that has Rust 1.95 and nothing else (with a later one
+# tests/public_api.rs fails where rustdoc's JSON has another format):
 #
 #     tests/run.sh
 #
@@ -85,7 +86,6 @@ make_venv() {
 }
 
 build_shim() {
-    [ -d tests/shim ] || return 0
     say "tests/shim"
     cargo build --release --locked --manifest-path tests/shim/Cargo.toml \
         --target-dir target/shim </dev/null
@@ -113,7 +113,6 @@ report() {
     local name log
     for name in shim debug release lanes portable; do
         log="$logs/$name.log"
-        [ -e "$log" ] || continue
         sed -n "s|^test \(.*\) \.\.\. FAILED\$|  failed in $name.log: \1|p" "$log"
         grep -E '^(error|warning: build failed)' "$log" || true
         # The last list of a binary's output is of its failures; each test has a heading there.
@@ -128,9 +127,7 @@ build_shim
 STRONGROOM_PYTHON="$PWD/$venv/bin/python"
 export STRONGROOM_PYTHON STRONGROOM_REQUIRE_PEERS=1 STRONGROOM_REQUIRE_TOKENS=1
 
-if [ -d tests/shim ]; then
-    suite shim --release --manifest-path tests/shim/Cargo.toml --target-dir target/shim
-fi
+suite shim --release --manifest-path tests/shim/Cargo.toml --target-dir target/shim
 # Where something panicked is all that these tests want of debug information.
 export CARGO_PROFILE_DEV_DEBUG=line-tables-only
 suite debug --all-features

@@ -1,11 +1,6 @@
 //! The software backend from outside: every capability, bad inputs, bad generators,
 //! sealing keys and headers.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "software/bad_input.rs"]
 mod bad_input;

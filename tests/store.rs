@@ -1,12 +1,6 @@
 //! The contract of a store, on each store; and what the durable one does with files that
 //! were altered, exchanged, put back, cut, or are none of its own.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 #[cfg(unix)]
 #[path = "common/own_process.rs"]

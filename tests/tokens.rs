@@ -1,7 +1,7 @@
 //! The tokens that other tests use (`common/token.rs`, `common/own_process.rs`) are what
 //! they are said to be, and nothing of them is left behind. OpenSC's `pkcs11-tool` looks
 //! at them, so that no code of this crate is needed to believe it.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used)]
 
 #[path = "common/own_process.rs"]
 mod own_process;

@@ -1,10 +1,5 @@
 //! Audit events as those of `tracing`, seen by a subscriber that keeps them.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fmt;

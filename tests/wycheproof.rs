@@ -10,13 +10,7 @@
 //!
 //! The columns of the tables: valid and accepted, invalid and refused, refused as
 //! outside what this crate offers.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::sync::Arc;
 

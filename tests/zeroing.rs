@@ -6,12 +6,7 @@
 //!
 //! The heap alone is searched. What the compiler leaves on the stack, no test here sees.
 #![allow(unsafe_code)]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
 mod canary;
 #[path = "zeroing/heap.rs"]

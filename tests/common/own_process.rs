@@ -13,13 +13,7 @@
 //! The body runs in a child, which is this test program told to run this test alone. The
 //! test fails if the child does, however it ends, or is not done in time; then it is
 //! killed with all that it started in its process group.
-#![allow(
-    dead_code,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::exit
-)]
+#![allow(dead_code, clippy::expect_used, clippy::panic)]
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;

@@ -10,10 +10,10 @@
 use std::collections::BTreeMap;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::{CString, c_char, c_int};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::{fmt, fs, thread};
 
 use libloading::Library;
 
@@ -51,22 +51,6 @@ impl Shim {
             Path::new(target).join(format!("release/{DLL_PREFIX}p11shim{DLL_SUFFIX}"))
         };
         BUILT.get_or_init(build).clone()
-    }
-
-    /// A copy of the module under another name: a second instance, for a second real
-    /// module in one process.
-    pub(crate) fn build_copy(name: &str) -> PathBuf {
-        let built = Shim::build();
-        let copy = built.with_file_name(format!("{DLL_PREFIX}p11shim-{name}{DLL_SUFFIX}"));
-        // Renamed into place: another process may have the old one loaded.
-        let fresh = copy.with_extension(format!(
-            "{}-{:?}",
-            std::process::id(),
-            thread::current().id()
-        ));
-        fs::copy(built, &fresh).expect("the module is copied");
-        fs::rename(fresh, &copy).expect("the copy is renamed");
-        copy
     }
 
     /// Loads a module that was built. The real one is set by [`Shim::set`] of

@@ -4,14 +4,14 @@
 //! A test or a bench runs itself again under callgrind. The child, told by a variable,
 //! calls [`Probe::run`] for each thing to measure; what happens inside is counted and
 //! nothing else. The parent gets the counts with the labels that the child gave.
-#![allow(dead_code, clippy::print_stderr, clippy::print_stdout)]
+#![allow(dead_code)]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, fs};
+use std::{env, fs, thread};
 
 /// Set in the child.
 const CHILD: &str = "STRONGROOM_COUNTING";
@@ -19,9 +19,8 @@ const CHILD: &str = "STRONGROOM_COUNTING";
 /// Before each label on the child's standard output.
 const MARK: &str = "@@measured ";
 
-/// The function whose calls are counted, below the name of the crate that includes this
-/// module.
-const MEASURED: &str = "instructions::strongroom_measured";
+/// The function whose calls are counted.
+const MEASURED: &str = concat!(module_path!(), "::strongroom_measured");
 
 /// What is called is counted.
 #[inline(never)]
@@ -61,9 +60,14 @@ pub(crate) enum NoCounts {
     Failed(String),
 }
 
-/// Runs this program again under callgrind. `of_crate` is the name of the crate that
-/// includes this module, `arguments` those that bring the child to its probe.
-pub(crate) fn count(of_crate: &str, arguments: &[&str]) -> Result<Counts, NoCounts> {
+/// Runs this program again under callgrind, with the arguments that bring the child to its
+/// probe.
+pub(crate) fn count(arguments: &[&str]) -> Result<Counts, NoCounts> {
+    run(arguments).map(|(counts, _)| counts)
+}
+
+/// The counts, and what the child printed.
+fn run(arguments: &[&str]) -> Result<(Counts, String), NoCounts> {
     let failed = |what: &str| NoCounts::Failed(what.to_owned());
     if Command::new("valgrind")
         .arg("--version")
@@ -78,31 +82,33 @@ pub(crate) fn count(of_crate: &str, arguments: &[&str]) -> Result<Counts, NoCoun
     static RUN: AtomicUsize = AtomicUsize::new(0);
     let run = RUN.fetch_add(1, Ordering::Relaxed);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("callgrind-{of_crate}-{}-{run}", std::process::id()));
+        .join(format!("callgrind-{}-{run}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|_| failed("no folder for callgrind's files"))?;
-    let function = format!("{of_crate}::{MEASURED}");
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no"])
-        .arg(format!("--toggle-collect={function}"))
-        .arg(format!("--dump-after={function}"))
+        .arg(format!("--toggle-collect={MEASURED}"))
+        .arg(format!("--dump-after={MEASURED}"))
         .arg(format!("--callgrind-out-file={}/part", folder.display()))
         .arg(program)
         .args(arguments)
         .env(CHILD, "1")
         .output()
         .map_err(|_| failed("valgrind does not start"))?;
-    let counts = read(&output.stdout, &folder);
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let counts = read(&stdout, &folder);
     let _ = fs::remove_dir_all(&folder);
     if !output.status.success() {
         return Err(failed(&String::from_utf8_lossy(&output.stderr)));
     }
-    counts.ok_or_else(|| failed("callgrind's parts are not those that were measured"))
+    match counts {
+        Some(counts) => Ok((counts, stdout)),
+        None => Err(failed("callgrind's parts are not those that were measured")),
+    }
 }
 
 /// Callgrind writes `part.1`, `part.2` and so on, one for each call.
-fn read(stdout: &[u8], folder: &Path) -> Option<Counts> {
+fn read(stdout: &str, folder: &Path) -> Option<Counts> {
     let mut counts = Counts::new();
-    let stdout = String::from_utf8_lossy(stdout);
     // libtest may have written on the same line.
     let labels = stdout
         .lines()
@@ -118,18 +124,23 @@ fn read(stdout: &[u8], folder: &Path) -> Option<Counts> {
     (!counts.is_empty()).then_some(counts)
 }
 
-/// The counts, or `None` after saying that there are none: that is an error only where
-/// everything must be there.
-pub(crate) fn count_or_skip(of_crate: &str, test: &str) -> Option<Counts> {
+/// The counts of the test that calls this, or `None` after saying that there are none: that
+/// is an error only where everything must be there.
+pub(crate) fn count_or_skip() -> Option<Counts> {
+    let thread = thread::current();
+    let test = thread.name();
+    assert!(test.is_some(), "the harness names a test's thread after it");
+    let test = test.unwrap_or_default();
     if cfg!(debug_assertions) {
         eprintln!("SKIPPED {test}: instructions are counted in the release profile alone");
         return None;
     }
-    match count(
-        of_crate,
-        &["--exact", test, "--nocapture", "--test-threads=1"],
-    ) {
-        Ok(counts) => Some(counts),
+    match run(&["--exact", test, "--nocapture", "--test-threads=1"]) {
+        Ok((counts, stdout)) => {
+            let ran = stdout.contains("test result: ok. 1 passed;");
+            assert!(ran, "{test}: the child did not run it:\n{stdout}");
+            Some(counts)
+        }
         Err(NoCounts::NoValgrind) => {
             let required = env::var_os("STRONGROOM_REQUIRE_PEERS").is_some_and(|v| v == "1");
             assert!(!required, "{test}: valgrind is not installed");

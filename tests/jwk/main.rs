@@ -1,7 +1,6 @@
 //! JWKs and the other forms of keys, from outside: the bad-input catalogue, keys that
 //! other software made, and properties that hold for all inputs.
 #![allow(
-    missing_docs,
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,

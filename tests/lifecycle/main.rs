@@ -1,13 +1,6 @@
 //! A key's life: the tiers that it may live under, deletion, rotation, backup, and what is
 //! left of it when the process dies in between.
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(unreachable_pub, clippy::panic, clippy::unwrap_used)]
 
 mod backup;
 mod crash;

@@ -62,7 +62,7 @@ fn shifted(bytes: &[u8], by: i8) -> Vec<u8> {
 }
 
 #[test]
-fn row_78_to_80_ecdsa_numbers_out_of_range() {
+fn ecdsa_numbers_out_of_range_are_bad_signatures() {
     // n of P-256.
     let order = [
         0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC,
@@ -90,9 +90,9 @@ fn row_78_to_80_ecdsa_numbers_out_of_range() {
     assert_eq!(kind(verify(key(P256), SignAlg::Es256, der.as_bytes())), BAD);
 }
 
-/// Row 79. `n - s` is as good as `s`, and what we emit on secp256k1 is the lower.
+/// `n - s` is as good as `s`, and what we emit on secp256k1 is the lower.
 #[test]
-fn row_79_high_s_is_valid() {
+fn a_high_s_is_valid_and_es256k_makes_a_low_one() {
     let spec = KeySpec::Ec(Curve::P256K);
     let signed = |_| sign(&SOFTWARE, key(spec), SignAlg::Es256K).unwrap();
     let parse = |low: Vec<u8>| k256::ecdsa::Signature::from_slice(&low).unwrap();
@@ -117,7 +117,7 @@ fn row_79_high_s_is_valid() {
 }
 
 #[test]
-fn row_81_digests_of_other_lengths() {
+fn digests_of_other_lengths_are_refused() {
     for len in [0, 20, 31, 33, 64, 1 << 20] {
         let digest = vec![7; len];
         let error = kind(Digest::new(Hash::Sha256, &digest));
@@ -129,7 +129,7 @@ fn row_81_digests_of_other_lengths() {
 }
 
 #[test]
-fn row_82_rsa_signatures_beyond_the_modulus() {
+fn rsa_signatures_beyond_the_modulus_are_bad() {
     let n = modulus();
     for alg in [SignAlg::Rs256, SignAlg::Ps256] {
         for wrong in [&n, &shifted(&n, 1), &shifted(&n, -1), &vec![0; 256]] {
@@ -141,10 +141,9 @@ fn row_82_rsa_signatures_beyond_the_modulus() {
     }
 }
 
-/// Rows 84 and 85, as far as they can be made without the private key: RS under PS and
-/// the reverse, and the other digests of the same scheme.
+/// RS under PS and the reverse, and other digests of the same scheme.
 #[test]
-fn row_85_one_scheme_under_another() {
+fn a_signature_of_one_scheme_is_bad_under_another() {
     use SignAlg::{Ps256, Ps384, Rs256, Rs384};
     for (made, read) in [
         (Rs256, Ps256),
@@ -178,9 +177,10 @@ fn seeded() -> chacha20::ChaCha20Rng {
     rand_core::SeedableRng::from_seed([7; 32])
 }
 
-/// Row 83, and row 84: the salt is as long as the digest, no more and no less.
+/// What PKCS #1 v1.5 wants around the digest, to the byte; and a salt of PSS that is as long as
+/// the digest, no more and no less.
 #[test]
-fn row_83_and_84_signatures_of_another_form() {
+fn rsa_signatures_of_another_form_are_bad() {
     let (private, handle) = elsewhere();
     let rng = &mut seeded();
     let digest = Hash::Sha256.hash(b"message");
@@ -227,7 +227,7 @@ fn row_83_and_84_signatures_of_another_form() {
 }
 
 #[test]
-fn row_87_rsa_ciphertexts_out_of_range() {
+fn rsa_ciphertexts_out_of_range_do_not_decrypt() {
     let n = modulus();
     let mut one = vec![0; 256];
     one[255] = 1;
@@ -256,7 +256,7 @@ fn row_87_rsa_ciphertexts_out_of_range() {
 }
 
 #[test]
-fn row_88_pkcs1_paddings_are_rejected_without_a_word() {
+fn bad_pkcs1_paddings_are_rejected_without_a_word() {
     let mut good = vec![0xAA; 256];
     (good[0], good[1], good[224]) = (0, 2, 0);
     let none = DecryptParams::none();
@@ -284,7 +284,7 @@ fn row_88_pkcs1_paddings_are_rejected_without_a_word() {
 }
 
 #[test]
-fn row_89_oaep_faults_look_the_same() {
+fn oaep_faults_look_the_same() {
     let none = DecryptParams::none();
     let alg = EncryptAlg::RsaOaep256;
     let mut blocks = vec![vec![0; 256], vec![1; 256], vec![0x55; 256]];
@@ -310,7 +310,7 @@ fn row_89_oaep_faults_look_the_same() {
 }
 
 #[test]
-fn row_90_plaintexts_too_long_for_rsa() {
+fn plaintexts_too_long_for_rsa_are_refused() {
     let none = EncryptParams::none();
     for (alg, max) in [
         (EncryptAlg::RsaOaep, 214),
@@ -330,7 +330,7 @@ fn row_90_plaintexts_too_long_for_rsa() {
 }
 
 #[test]
-fn row_91_to_95_gcm() {
+fn gcm_refuses_other_lengths_and_opens_nothing_altered() {
     let alg = EncryptAlg::A256Gcm;
     let params = EncryptParams::none().with_aad(b"aad");
     let sealed = encrypt(&SOFTWARE, key(AES), alg, b"text", params).unwrap();
@@ -370,7 +370,7 @@ fn row_91_to_95_gcm() {
 }
 
 #[test]
-fn row_96_and_97_cbc() {
+fn cbc_refuses_other_lengths_and_bad_padding() {
     let (raw, padded) = (EncryptAlg::A256Cbc, EncryptAlg::A256CbcPad);
     let with_iv = DecryptParams::none().with_iv(&[7; 16]);
     for alg in [raw, padded] {
@@ -397,7 +397,7 @@ fn row_96_and_97_cbc() {
 }
 
 #[test]
-fn row_98_to_100_key_wrap() {
+fn key_wrap_refuses_other_lengths_and_unwraps_nothing_altered() {
     let (kw, kwp) = (WrapAlg::A256Kw, WrapAlg::CkmAesKeyWrapPad);
     let wrapped = wrap(key(AES), kw, &[7; 16]).unwrap();
     let padded = wrap(key(AES), kwp, &[7; 16]).unwrap();
@@ -425,7 +425,7 @@ fn row_98_to_100_key_wrap() {
 }
 
 #[test]
-fn row_104_sizes() {
+fn keys_of_other_sizes_are_refused() {
     let id = ProviderKeyId::from_bytes([1; 16]);
     for bits in [0, 1023, 2047, 3000, 16384, u32::MAX] {
         for spec in [KeySpec::Rsa { bits }, KeySpec::Aes { bits }] {
@@ -435,9 +435,8 @@ fn row_104_sizes() {
     }
 }
 
-/// Row 73.
 #[test]
-fn handles_of_another_backend_and_stale_ones() {
+fn handles_of_another_backend_or_sealing_key_are_refused() {
     let named = |name| {
         let id = ProviderId::new(name).unwrap();
         Software::builder().id(id).ephemeral().build().unwrap()

@@ -1,4 +1,4 @@
-//! Row 105: generators that fail, stand still, or go round in circles.
+//! Generators that fail, stand still, or go round in circles.
 
 use std::convert::Infallible;
 use std::fmt;

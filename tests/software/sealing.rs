@@ -243,7 +243,7 @@ fn rsa_wraps_no_sealing_key() {
         let refused = SealingHeader::wrapped_by(&*SOFTWARE, key(RSA), alg);
         assert_eq!(kind(refused), unsupported);
     }
-    // Nor is a header read that names such an algorithm (row 112).
+    // Nor is a header read that names such an algorithm.
     let (header, _) = SealingHeader::wrapped_by(&*SOFTWARE, key(AES), WrapAlg::A256Kw).unwrap();
     let stored = header.to_bytes();
     let at = stored

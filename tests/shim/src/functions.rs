@@ -23,7 +23,7 @@ macro_rules! functions {
             pub(crate) const ALL: &[Function] = &[$(Function::$name),*];
         }
 
-        #[allow(non_snake_case, clippy::too_many_arguments)]
+        #[allow(non_snake_case)]
         mod wrapped {
             use super::*;
             $(pub(super) unsafe extern "C" fn $name($($arg: $type),*) -> CK_RV {

@@ -28,7 +28,6 @@ use crate::state::state;
 /// # Safety
 /// `list` is null or valid.
 #[unsafe(no_mangle)]
-#[allow(non_snake_case)]
 pub unsafe extern "C" fn C_GetFunctionList(list: *mut *mut CK_FUNCTION_LIST) -> CK_RV {
     if list.is_null() {
         return CKR_ARGUMENTS_BAD;

@@ -1,6 +1,5 @@
 //! The built module in front of SoftHSM: each fault and each emulation, once.
-//! Skipped where SoftHSM is not installed, unless STRONGROOM_REQUIRE_PEERS=1.
-#![allow(missing_docs)]
+//! Skipped where SoftHSM is not installed, unless STRONGROOM_REQUIRE_TOKENS=1.
 
 mod token;
 

@@ -10,13 +10,11 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use cryptoki_sys::*;
 use libloading::Library;
 
+/// Of all tokens that `tests/tokens` makes.
 pub(crate) const PIN: &str = "1234";
 
-const SOFTHSM: [&str; 3] = [
-    "/usr/lib/softhsm/libsofthsm2.so",
-    "/usr/lib64/libsofthsm2.so",
-    "/usr/local/lib/softhsm/libsofthsm2.so",
-];
+/// The exit status of `tests/tokens/softhsm.sh` where SoftHSM is not there.
+const NOT_INSTALLED: i32 = 77;
 
 /// Calls a function of the list, and gives its return value.
 macro_rules! ck {
@@ -267,13 +265,7 @@ impl Token {
 
 impl Shim {
     fn load() -> Option<Shim> {
-        let Some(softhsm) = SOFTHSM.iter().find(|path| Path::new(path).exists()) else {
-            let required = std::env::var_os("STRONGROOM_REQUIRE_PEERS").is_some_and(|v| v == "1");
-            assert!(!required, "SoftHSM is not installed");
-            eprintln!("skipped: SoftHSM is not installed");
-            return None;
-        };
-        let conf = make_token();
+        let [softhsm, conf] = make_token()?;
         // SAFETY: the tests wait for this, and none reads the environment.
         unsafe { std::env::set_var("SOFTHSM2_CONF", conf) };
         let path = build();
@@ -284,7 +276,7 @@ impl Shim {
         let mut list = null_mut();
         assert!(set(&library, "P11SHIM_MODULE", "/nowhere"));
         assert_eq!(unsafe { get(&raw mut list) }, CKR_GENERAL_ERROR);
-        assert!(set(&library, "P11SHIM_MODULE", softhsm));
+        assert!(set(&library, "P11SHIM_MODULE", &softhsm));
         assert_eq!(unsafe { get(&raw mut list) }, CKR_OK);
         let list = unsafe { &*list };
         Some(Shim { library, list })
@@ -327,34 +319,29 @@ fn build() -> PathBuf {
     target.join("release").join(name)
 }
 
-/// A token in a folder of its own; the path of its softhsm2.conf.
-fn make_token() -> PathBuf {
+/// A token in a folder of its own: the paths of the module and of its softhsm2.conf.
+fn make_token() -> Option<[String; 2]> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("token");
     let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(folder.join("tokens")).unwrap();
-    let conf = folder.join("softhsm2.conf");
-    let tokens = folder.join("tokens");
-    let text = format!(
-        "directories.tokendir = {}\nlog.level = ERROR\n",
-        tokens.display()
-    );
-    fs::write(&conf, text).unwrap();
-    let output = Command::new("softhsm2-util")
-        .args([
-            "--init-token",
-            "--free",
-            "--label",
-            "shim",
-            "--so-pin",
-            "12345678",
-            "--pin",
-            PIN,
-        ])
-        .env("SOFTHSM2_CONF", &conf)
+    let evaluate = "printed=$(\"$0\" \"$@\"); eval \"$printed\"; \
+                    printf '%s\\0%s' \"$STRONGROOM_PKCS11_MODULE\" \"$SOFTHSM2_CONF\"";
+    let output = Command::new("bash")
+        .args(["-euc", evaluate])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../tokens/softhsm.sh"))
+        .arg(&folder)
+        .arg("shim")
         .output()
         .unwrap();
+    if output.status.code() == Some(NOT_INSTALLED) {
+        let required = std::env::var_os("STRONGROOM_REQUIRE_TOKENS").is_some_and(|v| v == "1");
+        assert!(!required, "SoftHSM is not installed");
+        eprintln!("skipped: SoftHSM is not installed");
+        return None;
+    }
     assert!(output.status.success(), "{output:?}");
-    conf
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let (module, conf) = printed.split_once('\0').unwrap();
+    Some([module.to_owned(), conf.to_owned()])
 }
 
 pub(crate) fn ok(rv: CK_RV) -> Result<(), CK_RV> {
