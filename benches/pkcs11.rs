@@ -19,14 +19,7 @@
 //! (`Calls::Isolated`, which SoftHSM does not need) are in the table for information, and in
 //! FILE with `--isolated`. Verdicts are printed and never a failure: times depend on the
 //! machine.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
 
 #[path = "pkcs11/raw.rs"]
 #[expect(unsafe_code, reason = "the floor is the module's own functions")]

@@ -7,15 +7,7 @@
 //!
 //! The records are made by a vault over a store in memory, and copied a thousand a commit;
 //! what is in the file is what the vault would have written there one by one.
-#![allow(
-    clippy::as_conversions,
-    clippy::cast_precision_loss,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
+#![allow(clippy::as_conversions, clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;

@@ -50,7 +50,7 @@ fn a_flipped_bit_in_any_private_number_is_refused() {
     }
 }
 
-/// Row 106. One half of the CRT comes out wrong, as it does from a flipped bit in memory.
+/// One half of the CRT comes out wrong, as it does from a flipped bit in memory.
 #[test]
 fn a_fault_in_the_crt_never_leaves() {
     let software = Software::ephemeral().unwrap();
