@@ -32,7 +32,8 @@
 //! # What is erased, and what is not
 //! Payloads, seeds, scalars, AES round keys and MAC states are erased by this crate or by
 //! the one that holds them, and so is everything of an RSA key. Not erased, because their types
-//! offer no way: copies that the compiler leaves on the stack, of AES keys above all.
+//! offer no way: copies that the compiler leaves on the stack, of AES keys above all, the
+//! sealing key's among them.
 
 mod aes;
 pub(crate) mod aes_paths;
