@@ -315,6 +315,7 @@ fn lines_without_a_head_are_refused() {
     let rig = Rig::with_lines(1);
     let rig = Rig::at(Path(rig.path.0.clone()));
     assert_eq!(broken_at(rig.open()), 1);
+    assert_eq!(broken_at(rig.verify()), 1);
 }
 
 #[test]

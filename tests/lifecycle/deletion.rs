@@ -144,6 +144,7 @@ fn one_that_cannot_be_purged_does_not_keep_the_others() {
     let bench = Bench::new();
     for name in ["a", "b", "c"] {
         create(&bench.vault, name);
+        create(&bench.vault, name);
         bench.vault.delete(name).unwrap();
     }
     let (key, found) = bench.store.scan("version/b/", None, 1).unwrap().remove(0);
@@ -153,6 +154,9 @@ fn one_that_cannot_be_purged_does_not_keep_the_others() {
     assert_eq!(swept.purged.len(), 2);
     assert_eq!(swept.failed.len(), 1);
     assert_eq!(swept.failed[0].0, "deleted/b");
+    // The other version of the same key is destroyed.
+    let left = bench.store.scan("version/", None, 10).unwrap();
+    assert_eq!(left.len(), 1);
     // Beyond recovery all the same, and reported for as long as it is there.
     let again = bench.vault.recover("b").unwrap_err();
     assert_eq!(*again.kind(), ErrorKind::BeingDeleted);

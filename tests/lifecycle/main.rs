@@ -7,6 +7,7 @@ mod crash;
 mod deletion;
 mod release_policy;
 mod rotation;
+mod settling;
 #[path = "../common/store.rs"]
 mod store;
 mod support;

@@ -1,0 +1,155 @@
+//! Settling, and restoring, beside what other threads do and with a store that loses answers.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, mpsc};
+
+use strongroom::store::MemoryStore;
+use strongroom::vault::{BackupKey, Change, KeyOptions, NoAudit, Record, Store, Vault};
+use strongroom::{Curve, Error, ErrorKind, KeyProvider, SignAlg};
+
+use crate::store::Through;
+use crate::support::{Token, kind};
+
+fn open(token: Arc<dyn KeyProvider>, store: Arc<dyn Store>) -> Vault {
+    let builder = Vault::builder().provider(token).store(store);
+    builder.audit(Arc::new(NoAudit)).build().unwrap()
+}
+
+fn domain() -> BackupKey {
+    BackupKey::from_bytes([7; 32])
+}
+
+/// The backup of a key with three versions, all of which travel in it.
+fn backup() -> Vec<u8> {
+    let vault = open(Token::generous(), Arc::new(MemoryStore::new()));
+    for _ in 0..3 {
+        vault.create("k", Curve::P256, &KeyOptions::new()).unwrap();
+    }
+    vault.backup("k", &domain()).unwrap().blob
+}
+
+fn makes_the_key(changes: &[Change]) -> bool {
+    let is_it = |change: &Change| change.key == "key/k" && change.value.is_some();
+    changes.iter().any(is_it)
+}
+
+/// A store that does something once when a page of pending records has been read.
+struct Paged {
+    inner: Through,
+    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Store for Paged {
+    fn revision(&self) -> u64 {
+        self.inner.revision()
+    }
+    fn get(&self, key: &str) -> Result<Option<Record>, Error> {
+        self.inner.get(key)
+    }
+    fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Record)>, Error> {
+        let page = self.inner.scan(prefix, after, limit)?;
+        let then = match prefix == "pending/" && !page.is_empty() {
+            true => self.then.lock().unwrap().take(),
+            false => None,
+        };
+        if let Some(then) = then {
+            then();
+        }
+        Ok(page)
+    }
+    fn commit(&self, changes: &[Change]) -> Result<u64, Error> {
+        self.inner.commit(changes)
+    }
+    fn is_durable(&self) -> bool {
+        self.inner.is_durable()
+    }
+}
+
+impl fmt::Debug for Paged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// A restoration ends between the page that settling reads and its look at the record: what it
+/// restored is nobody's half-made key.
+#[test]
+fn what_ended_since_the_page_was_read_is_left_alone() {
+    let (backup, token) = (backup(), Token::generous());
+    // The last commit of the restoration says that it is there, and waits.
+    let (arrived, has_arrived) = mpsc::channel();
+    let (go, may_go) = mpsc::channel();
+    let may_go = Mutex::new(may_go);
+    let inner = Through::new(Arc::new(MemoryStore::new()), move |store, changes| {
+        if makes_the_key(changes) {
+            arrived.send(()).unwrap();
+            may_go.lock().unwrap().recv().unwrap();
+        }
+        store.commit(changes)
+    });
+    let store = Arc::new(Paged {
+        inner,
+        then: Mutex::default(),
+    });
+    let vault = open(token.clone(), store.clone());
+    let restoring = {
+        let vault = vault.clone();
+        std::thread::spawn(move || vault.restore(&backup, &domain()).map(|_| ()))
+    };
+    has_arrived.recv().unwrap();
+    let read = Arc::new(Mutex::new(false));
+    let was_read = Arc::clone(&read);
+    *store.then.lock().unwrap() = Some(Box::new(move || {
+        go.send(()).unwrap();
+        restoring.join().unwrap().unwrap();
+        *was_read.lock().unwrap() = true;
+    }));
+    assert!(vault.settle().unwrap().is_empty());
+    assert!(*read.lock().unwrap(), "settling has read the page");
+    assert_eq!(token.ids().len(), 3);
+    vault
+        .latest("k")
+        .unwrap()
+        .sign(SignAlg::Es256, b"m")
+        .unwrap();
+}
+
+/// The store has the commit, and its answer is an error: whoever took the keys back would
+/// destroy those of a key that is there.
+#[test]
+fn a_restoration_whose_last_answer_is_lost_is_not_taken_back() {
+    let (backup, token) = (backup(), Token::generous());
+    for has_it in [true, false] {
+        let inner: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let lossy = Through::new(inner.clone(), move |store, changes| {
+            if !makes_the_key(changes) {
+                return store.commit(changes);
+            }
+            if has_it {
+                store.commit(changes)?;
+            }
+            Err(ErrorKind::Unavailable { what: "disk" }.into())
+        });
+        let vault = open(token.clone(), Arc::new(lossy));
+        let lost = vault.restore(&backup, &domain());
+        assert_eq!(kind(lost), ErrorKind::Unavailable { what: "disk" });
+        assert_eq!(token.ids().len(), 3, "{has_it}");
+        // The next process finds out.
+        let vault = open(token.clone(), inner);
+        assert!(vault.settle().unwrap().is_empty());
+        match has_it {
+            true => drop(vault.latest("k").unwrap().sign(SignAlg::Es256, b"m")),
+            false => assert_eq!(kind(vault.latest("k")), ErrorKind::NotFound),
+        }
+        assert_eq!(token.ids().len(), if has_it { 3 } else { 0 });
+        if has_it {
+            vault.delete("k").unwrap();
+            vault.purge("k").unwrap();
+        }
+    }
+}
