@@ -47,8 +47,9 @@ pub(crate) fn has_adx() -> bool {
 /// Whether AES and carry-less multiplication are there, one block to a register: AES-NI,
 /// PCLMULQDQ, and SSE4.1 beside them.
 #[must_use]
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn has_aes() -> bool {
-    #[cfg(all(target_arch = "x86_64", not(strongroom_portable)))]
+    #[cfg(not(strongroom_portable))]
     {
         return std::arch::is_x86_feature_detected!("aes")
             && std::arch::is_x86_feature_detected!("pclmulqdq")
@@ -61,11 +62,9 @@ pub(crate) fn has_aes() -> bool {
 
 /// Whether they are there with two blocks to a register: VAES and VPCLMULQDQ, on AVX2.
 #[must_use]
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn has_aes_on_avx2() -> bool {
-    #[cfg(all(
-        target_arch = "x86_64",
-        not(any(strongroom_portable, strongroom_without_vaes))
-    ))]
+    #[cfg(not(any(strongroom_portable, strongroom_without_vaes)))]
     {
         return std::arch::is_x86_feature_detected!("vaes")
             && std::arch::is_x86_feature_detected!("vpclmulqdq")
@@ -77,11 +76,9 @@ pub(crate) fn has_aes_on_avx2() -> bool {
 
 /// Whether they are there with four: the same on AVX-512 F, BW, DQ and VL.
 #[must_use]
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn has_aes_on_avx512() -> bool {
-    #[cfg(all(
-        target_arch = "x86_64",
-        not(any(strongroom_portable, strongroom_without_avx512))
-    ))]
+    #[cfg(not(any(strongroom_portable, strongroom_without_avx512)))]
     {
         return has_aes_on_avx2()
             && std::arch::is_x86_feature_detected!("avx512f")

@@ -50,11 +50,13 @@ impl<const N: usize> Modulus<N> {
         &self.n
     }
 
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn n0(&self) -> u64 {
         *self.n0
     }
 
     /// `2^k mod n`. Variable time in `k`.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn power_of_two(&self, k: usize) -> Zeroizing<[u64; N]> {
         let mut power = self.power_of_two_entered(k);
         self.leave(&mut power);
@@ -154,6 +156,7 @@ impl<const N: usize> Modulus<N> {
     }
 
     /// Reduces `a + 2^(64 N) above`, which is below `2 n`.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn reduce_below_double(&self, a: &mut [u64; N], above: u64) {
         let reaches = 1 ^ limbs::less(a, self.n.as_slice());
         limbs::sub_if(a, &self.n, above | reaches);

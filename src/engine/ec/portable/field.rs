@@ -7,16 +7,12 @@ use std::ops::{Add, Mul, Sub};
 use super::mersenne;
 use super::modulus::Modulus;
 use crate::engine::ec::divsteps::{Prime, invert};
-use crate::engine::erase::Plain;
 use crate::engine::limbs;
 
 /// A number below the modulus `m`, in Montgomery form: `a` is kept as `a R mod m`, least limb
 /// first.
 #[derive(Clone, Copy)]
 pub(crate) struct Fe<M, const L: usize>([u64; L], PhantomData<M>);
-
-// SAFETY: integers and nothing.
-unsafe impl<M: Modulus<L>, const L: usize> Plain for Fe<M, L> {}
 
 /// All ones or all zeros, which nothing that is secret may turn into a branch.
 pub(crate) type Mask = u64;
