@@ -245,7 +245,7 @@ impl Builder {
     }
 
     /// How long a call into the module may take before it counts as hung: 30 seconds unless
-    /// given, and ten times as long for making keys.
+    /// given, and ten times as long for making keys and for trying what a token can do.
     pub fn call_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

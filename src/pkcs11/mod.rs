@@ -217,6 +217,8 @@ impl Pkcs11 {
     /// Allows one more login, after the PIN (or the token) was put right. Until this is called
     /// a PIN that was refused is not tried again: a few wrong ones lock a token for good.
     pub fn allow_login(&self) {
+        // First, for all share it: to find the latest token may take a login.
+        self.token.forgive();
         if let Ok(token) = self.token() {
             token.forgive();
         }

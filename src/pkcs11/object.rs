@@ -193,6 +193,9 @@ pub(super) fn locator(provider: &ProviderId, handle: &KeyHandle) -> Result<Locat
     Ok(locator)
 }
 
+/// The handle is of another key than is there.
+const MISMATCH: ErrorKind = ErrorKind::Corrupt { what: "key handle" };
+
 impl Desk<'_> {
     /// The object of a handle: remembered, or searched for and compared.
     pub(super) fn resolve(&mut self, handle: &KeyHandle) -> Result<Known, Trouble> {
@@ -204,7 +207,7 @@ impl Desk<'_> {
         let locator = locator(&self.token.config.id, handle)?;
         let (class, _) = class_and_type(handle.spec());
         let object = self.find_one(class, &locator)?.ok_or(Trouble::Missing)?;
-        let mismatch = ErrorKind::Corrupt { what: "key handle" };
+        let mismatch = MISMATCH;
         let spec = self.spec_of(class, object)?;
         // A token that does not tell the size of a key cannot contradict the handle.
         if spec.is_some_and(|spec| spec != handle.spec()) {
@@ -226,6 +229,29 @@ impl Desk<'_> {
         };
         self.learn(&known);
         Ok(known)
+    }
+
+    /// [`Missing`](Trouble::Missing) where what goes by the label of this key is another one by now,
+    /// as far as its kind and its public half tell.
+    pub(super) fn is_still_there(
+        &mut self,
+        handle: &KeyHandle,
+        locator: &Locator,
+    ) -> Result<(), Trouble> {
+        self.token.objects.forget(handle.id());
+        match self.resolve(handle) {
+            Err(Trouble::Final(error)) if *error.kind() == MISMATCH => {
+                return Err(Trouble::Missing);
+            }
+            found => drop(found?),
+        }
+        if let KeySpec::Ec(curve) = handle.spec()
+            && let Some(public) = self.find_one(CKO_PUBLIC_KEY, locator)?
+            && Some(self.point_of(curve, public)?.key()) != handle.public().map(Jwk::key)
+        {
+            return Err(Trouble::Missing);
+        }
+        Ok(())
     }
 
     /// Remembers what was learnt of a key.

@@ -209,8 +209,9 @@ impl Desk<'_> {
             KeyWrap::Crypt(mechanism) => {
                 let mechanism = Mechanism::Plain(mechanism);
                 let none = |_: &mut super::raw::RawSession| Ok(());
-                self.library
-                    .decrypt(self.session, mechanism, by, wrapped, most, none)?
+                let library = self.library;
+                let material = library.decrypt(self.session, mechanism, by, wrapped, most, none)?;
+                SecretBytes::from_vec(material)
             }
             KeyWrap::Object(mechanism) => {
                 // No CKA_VALUE_LEN: the value has its own, and SoftHSM refuses to be told.
@@ -219,11 +220,12 @@ impl Desk<'_> {
                 let object = library.unwrap_key(self.session, mechanism, by, wrapped, &template)?;
                 self.destroying(object, |desk| {
                     let value = library.attribute(desk.session, object, CKA_VALUE, most)?;
-                    Ok(value.ok_or(ErrorKind::DecryptFailed)?)
+                    Ok(SecretBytes::from_vec(
+                        value.ok_or(ErrorKind::DecryptFailed)?,
+                    ))
                 })?
             }
         };
-        let material = SecretBytes::from_vec(material);
         let whole = wrapped.len().saturating_sub(SEMIBLOCK);
         let possible = match padded {
             false => material.len() == whole,

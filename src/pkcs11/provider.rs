@@ -172,9 +172,9 @@ impl KeyProvider for Pkcs11 {
         let locator = object::locator(&self.config.id, key)?;
         let (handle, spec) = (key.clone(), key.spec());
         let work = self.token()?.work(Kind::Write, move |desk| {
-            if matches!(locator, object::Locator::Label(_)) {
-                // A label is soon another key's.
-                desk.resolve(&handle)?;
+            // What a first attempt has left of it is its own.
+            if desk.attempt == 0 && matches!(locator, object::Locator::Label(_)) {
+                desk.is_still_there(&handle, &locator)?;
             }
             desk.remove(&locator, spec)?;
             // Gone for certain, not only out of sight of a login that was lost: "not there" goes

@@ -274,7 +274,8 @@ impl Token {
                         dead += 1;
                         self.pool.clear();
                     }
-                    // A number may be void. A write looks for what it left, and so may be done again too.
+                    // A number may be void. A write looks for what it left, and so may be done again
+                    // too.
                     Some(failure) if kind.is_worth_another(failure) && attempt - dead == 1 => {}
                     // Another process may be in the middle of making it.
                     _ => return Err(trouble),

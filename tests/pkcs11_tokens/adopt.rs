@@ -8,7 +8,7 @@ use strongroom::store::MemoryStore;
 use strongroom::vault::{KeyOptions, NoAudit, Vault};
 use strongroom::{Curve, EncryptAlg, EncryptParams, ErrorKind, KeySpec, SignAlg};
 
-use super::support::{make, open, refusal, sign};
+use super::support::{logged_in, make, open, refusal, sign};
 use super::token::Token;
 
 const P256: &str = "EC:prime256v1";
@@ -96,6 +96,41 @@ fn keys_of_others_are_adopted_and_used() {
         let signature = key.sign(SignAlg::Es256, b"m").unwrap().value;
         key.verify(SignAlg::Es256, b"m", signature.as_bytes())
             .unwrap();
+    }
+}
+
+/// A key that goes by its label is deleted by others, and another one gets the label.
+#[test]
+fn a_key_that_took_a_label_over_is_not_destroyed() {
+    let Some(token) = Token::softhsm() else {
+        return;
+    };
+    for (first, second) in [(P256, P256), (P256, "RSA:2048"), ("RSA:2048", "RSA:2048")] {
+        if make(&token, first, "label", None).is_none() {
+            return;
+        }
+        let hsm = open(&token);
+        let key = hsm.adopt_by_label("label").unwrap();
+        let alg = |kind| {
+            if kind == P256 {
+                SignAlg::Es256
+            } else {
+                SignAlg::Rs256
+            }
+        };
+        // From here on its object is remembered.
+        sign(&hsm, &key, alg(first)).unwrap();
+        for class in ["privkey", "pubkey"] {
+            let delete = ["--delete-object", "--type", class, "--label", "label"];
+            logged_in(&token, &delete).unwrap();
+        }
+        make(&token, second, "label", None).unwrap();
+        hsm.destroy(&key).unwrap();
+        let other = hsm.adopt_by_label("label").unwrap();
+        assert_ne!(other, key);
+        sign(&hsm, &other, alg(second)).unwrap();
+        hsm.destroy(&other).unwrap();
+        assert_eq!(refusal(hsm.adopt_by_label("label")), ErrorKind::NotFound);
     }
 }
 
