@@ -62,7 +62,9 @@ impl Vault {
     /// (1 to 25, by default 25).
     ///
     /// # Errors
-    /// [`OutOfRange`](Rule::OutOfRange) for `maxresults`; those of the store.
+    /// [`OutOfRange`](Rule::OutOfRange) for `maxresults`; [`Corrupt`](ErrorKind::Corrupt) where a
+    /// page ends with a record whose key is none, for then nothing comes after it; those of the
+    /// store.
     ///
     /// ```
     /// use strongroom::Curve;

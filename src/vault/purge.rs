@@ -27,8 +27,8 @@ const PAGE: usize = 64;
 pub struct Purged {
     /// The keys that are gone.
     pub purged: Vec<KeyName>,
-    /// Those that are not, and why: the provider did not answer, or a record is damaged.
-    /// They are tried again the next time.
+    /// Those that are not, and why: the provider did not answer, or a record is damaged. One whose
+    /// destruction has begun is beyond recovery, and tried again by [`settle`](Vault::settle).
     pub failed: Vec<(String, Error)>,
 }
 
@@ -42,7 +42,8 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) unless it is deleted; [`PurgeProtected`](
     /// Denial::PurgeProtected) before its time is over, where it was deleted with
-    /// [protection](super::PurgeProtection); those of the provider and the store. After one of
+    /// [protection](super::PurgeProtection); [`BeingDeleted`](ErrorKind::BeingDeleted) while
+    /// somebody else purges it, [`Conflict`](ErrorKind::Conflict) while it is settled; those of the provider and the store. After one of
     /// the provider the key is beyond recovery, and is destroyed when the vault is next
     /// [settled](Vault::settle).
     ///
@@ -136,23 +137,25 @@ impl Core {
         name: &KeyName,
         may: impl FnOnce(&DeletedRecord) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let key = destroying_record(name);
+        let Some(_destroying) = self.enter(&key) else {
+            // By whoever purges it; or something of this name is being settled.
+            self.deleted(name)?;
+            return Err(ErrorKind::Conflict.into());
+        };
         match self.deleted(name) {
             Ok((revision, mut record)) => {
                 may(&record)?;
                 record.purged_by.clone_from(&self.caller);
                 self.store.commit(&[
                     Change::remove(deleted_record(name), revision),
-                    Change::insert(destroying_record(name), record.encode()?),
+                    Change::insert(key.clone(), record.encode()?),
                 ])?;
             }
             // Begun before, and to be ended now.
             Err(error) if *error.kind() == ErrorKind::BeingDeleted => {}
             Err(error) => return Err(error),
         }
-        let key = destroying_record(name);
-        let destroying = self.in_flight.enter(key.clone());
-        let _destroying = destroying.ok_or(ErrorKind::BeingDeleted)?;
-        // Unless another one ended it meanwhile.
         let found = self.store.get(&key)?.ok_or(ErrorKind::NotFound)?;
         self.destroy(task, name, found.revision)
     }
@@ -201,20 +204,24 @@ impl Core {
         prefix: &str,
         destroy: impl Fn(&Record) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let failed = self.each_alone(prefix, |key| {
-            while let Some(found) = self.store.get(key)? {
-                destroy(&found)?;
-                match self
-                    .store
-                    .commit(&[Change::remove(key.into(), found.revision)])
-                {
-                    // Somebody changed it meanwhile, or removed it.
-                    Err(error) if *error.kind() == ErrorKind::Conflict => {}
-                    removed => return removed.map(|_| ()),
+        let failed = self.each_alone(
+            prefix,
+            |key| self.enter(key),
+            |key| {
+                while let Some(found) = self.store.get(key)? {
+                    destroy(&found)?;
+                    match self
+                        .store
+                        .commit(&[Change::remove(key.into(), found.revision)])
+                    {
+                        // Somebody changed it meanwhile, or removed it.
+                        Err(error) if *error.kind() == ErrorKind::Conflict => {}
+                        removed => return removed.map(|_| ()),
+                    }
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
         match failed.into_iter().next() {
             Some(first) => Err(first.error),
             None => Ok(()),

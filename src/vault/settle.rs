@@ -6,9 +6,9 @@
 //! event is written.
 
 use super::access::Scope;
-use super::make::{Becoming, Publish};
-use super::record::{DESTROYING, DeletedRecord, PENDING, PendingRecord};
-use super::{Action, Core, KeyId, Target, Vault};
+use super::make::{Becoming, Making, Publish};
+use super::record::{DESTROYING, DeletedRecord, PENDING, PendingRecord, destroying_record};
+use super::{Action, Core, KeyId, KeyName, Target, Vault};
 use crate::error::{Error, ErrorKind};
 
 /// How many pending records are read at a time.
@@ -43,34 +43,44 @@ impl Vault {
     pub fn settle(&self) -> Result<Vec<Unsettled>, Error> {
         let task = self.core.begin(Action::Settle)?;
         task.allow(&Scope::Vault, &Target::Vault)?;
-        let mut open = self.core.each_alone(DESTROYING, |record| {
-            let Some(found) = self.core.store.get(record)? else {
-                return Ok(());
-            };
-            let it = DeletedRecord::decode(&found.value)?;
-            let asked = self.core.on_behalf_of(it.purged_by);
-            let task = asked.begin(Action::Purge)?;
-            let destroyed = asked.destroy(&task, &it.key.name, found.revision);
-            task.end(Target::Name(it.key.name), destroyed)
-        })?;
-        open.extend(self.core.each_alone(PENDING, |record| {
-            let Some(found) = self.core.store.get(record)? else {
-                return Ok(());
-            };
-            let pending = PendingRecord::decode(&found.value)?;
-            self.core.settle(&pending, found.revision)
-        })?);
+        let mut open = self.core.each_alone(
+            DESTROYING,
+            |record| self.core.enter(record),
+            |record| {
+                let Some(found) = self.core.store.get(record)? else {
+                    return Ok(());
+                };
+                let it = DeletedRecord::decode(&found.value)?;
+                let asked = self.core.on_behalf_of(it.purged_by);
+                let task = asked.begin(Action::Purge)?;
+                let destroyed = asked.destroy(&task, &it.key.name, found.revision);
+                task.end(Target::Name(it.key.name), destroyed)
+            },
+        )?;
+        open.extend(self.core.each_alone(
+            PENDING,
+            |record| self.core.enter_pending(record),
+            |record| {
+                let Some(found) = self.core.store.get(record)? else {
+                    return Ok(());
+                };
+                let pending = PendingRecord::decode(&found.value)?;
+                self.core.settle(&pending, found.revision)
+            },
+        )?);
         Ok(open)
     }
 }
 
 impl Core {
-    /// Works on each record that nobody else in this process is at, and tells where that failed,
-    /// which does not keep it from the others. `work` reads the record itself, for since the
-    /// page of it was read it may have been settled, and another be in its place.
-    pub(super) fn each_alone(
+    /// Works on each record that can be entered, because nobody else in this process is at it, and
+    /// tells where that failed, which does not keep it from the others. `work` reads the record
+    /// itself, for since the page of it was read it may have been settled, and another be in its
+    /// place.
+    pub(super) fn each_alone<Entered>(
         &self,
         prefix: &str,
+        enter: impl Fn(&str) -> Option<Entered>,
         work: impl Fn(&str) -> Result<(), Error>,
     ) -> Result<Vec<Unsettled>, Error> {
         let mut failed = Vec::new();
@@ -82,7 +92,7 @@ impl Core {
             };
             after = Some(last.clone());
             for record in page {
-                let Some(_alone) = self.in_flight.enter(record.clone()) else {
+                let Some(_alone) = enter(&record) else {
                     continue;
                 };
                 if let Err(error) = work(&record) {
@@ -90,6 +100,21 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Enters a record.
+    pub(super) fn enter(&self, record: &str) -> Option<Making<'_>> {
+        self.in_flight.enter(record.to_owned())
+    }
+
+    /// Enters a pending record, and before it the one that whoever purges its name holds: a
+    /// version that was completed behind his back would bring the name back.
+    fn enter_pending(&self, record: &str) -> Option<Vec<Making<'_>>> {
+        let rest = record.strip_prefix(PENDING);
+        let name = rest.and_then(|rest| rest.split('/').next()?.parse().ok());
+        let of_name = name.map(|name: KeyName| destroying_record(&name));
+        let records = of_name.into_iter().chain([record.to_owned()]);
+        records.map(|record| self.in_flight.enter(record)).collect()
     }
 
     fn settle(&self, pending: &PendingRecord, revision: u64) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! Settling, and restoring, beside what other threads do and with a store that loses answers.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 
 use strongroom::store::MemoryStore;
@@ -33,17 +34,41 @@ fn makes_the_key(changes: &[Change]) -> bool {
     changes.iter().any(is_it)
 }
 
-/// A store that does something once when a page of pending records has been read.
-struct Paged {
+type Once = Mutex<Option<Box<dyn FnOnce() + Send>>>;
+
+/// A store that does something once when a page of pending records has been read, or before one
+/// of them is.
+struct Watched {
     inner: Through,
-    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    after_page: Once,
+    before_record: Once,
 }
 
-impl Store for Paged {
+impl Watched {
+    fn new(inner: Through) -> Arc<Self> {
+        Arc::new(Watched {
+            inner,
+            after_page: Once::default(),
+            before_record: Once::default(),
+        })
+    }
+}
+
+fn run(once: &Once) {
+    let work = once.lock().unwrap().take();
+    if let Some(work) = work {
+        work();
+    }
+}
+
+impl Store for Watched {
     fn revision(&self) -> u64 {
         self.inner.revision()
     }
     fn get(&self, key: &str) -> Result<Option<Record>, Error> {
+        if key.starts_with("pending/") {
+            run(&self.before_record);
+        }
         self.inner.get(key)
     }
     fn scan(
@@ -53,12 +78,8 @@ impl Store for Paged {
         limit: usize,
     ) -> Result<Vec<(String, Record)>, Error> {
         let page = self.inner.scan(prefix, after, limit)?;
-        let then = match prefix == "pending/" && !page.is_empty() {
-            true => self.then.lock().unwrap().take(),
-            false => None,
-        };
-        if let Some(then) = then {
-            then();
+        if prefix == "pending/" && !page.is_empty() {
+            run(&self.after_page);
         }
         Ok(page)
     }
@@ -70,7 +91,7 @@ impl Store for Paged {
     }
 }
 
-impl fmt::Debug for Paged {
+impl fmt::Debug for Watched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
     }
@@ -92,10 +113,7 @@ fn what_ended_since_the_page_was_read_is_left_alone() {
         }
         store.commit(changes)
     });
-    let store = Arc::new(Paged {
-        inner,
-        then: Mutex::default(),
-    });
+    let store = Watched::new(inner);
     let vault = open(token.clone(), store.clone());
     let restoring = {
         let vault = vault.clone();
@@ -104,7 +122,7 @@ fn what_ended_since_the_page_was_read_is_left_alone() {
     has_arrived.recv().unwrap();
     let read = Arc::new(Mutex::new(false));
     let was_read = Arc::clone(&read);
-    *store.then.lock().unwrap() = Some(Box::new(move || {
+    *store.after_page.lock().unwrap() = Some(Box::new(move || {
         go.send(()).unwrap();
         restoring.join().unwrap().unwrap();
         *was_read.lock().unwrap() = true;
@@ -143,7 +161,13 @@ fn a_restoration_whose_last_answer_is_lost_is_not_taken_back() {
         let vault = open(token.clone(), inner);
         assert!(vault.settle().unwrap().is_empty());
         match has_it {
-            true => drop(vault.latest("k").unwrap().sign(SignAlg::Es256, b"m")),
+            true => drop(
+                vault
+                    .latest("k")
+                    .unwrap()
+                    .sign(SignAlg::Es256, b"m")
+                    .unwrap(),
+            ),
             false => assert_eq!(kind(vault.latest("k")), ErrorKind::NotFound),
         }
         assert_eq!(token.ids().len(), if has_it { 3 } else { 0 });
@@ -152,4 +176,41 @@ fn a_restoration_whose_last_answer_is_lost_is_not_taken_back() {
             vault.purge("k").unwrap();
         }
     }
+}
+
+/// Who purges a name while something of it is being settled would find it back: he is refused.
+#[test]
+fn what_is_being_settled_is_not_purged_meanwhile() {
+    let token = Token::hsm();
+    let loses = Arc::new(AtomicBool::new(false));
+    let losing = Arc::clone(&loses);
+    let inner = Through::new(Arc::new(MemoryStore::new()), move |store, changes| {
+        let is_version = |change: &Change| change.key.starts_with("version/");
+        if losing.load(SeqCst) && changes.iter().any(is_version) {
+            return Err(ErrorKind::Unavailable { what: "disk" }.into());
+        }
+        store.commit(changes)
+    });
+    let store = Watched::new(inner);
+    let vault = open(token.clone(), store.clone());
+    let make = || vault.create("k", Curve::P256, &KeyOptions::new());
+    make().unwrap();
+    loses.store(true, SeqCst);
+    assert_eq!(kind(make()), ErrorKind::Unavailable { what: "disk" });
+    loses.store(false, SeqCst);
+    assert_eq!(token.ids().len(), 2);
+
+    let other = vault.clone();
+    *store.before_record.lock().unwrap() = Some(Box::new(move || {
+        other.delete("k").unwrap();
+        assert_eq!(kind(other.purge("k")), ErrorKind::Conflict);
+    }));
+    assert!(vault.settle().unwrap().is_empty());
+    assert!(store.before_record.lock().unwrap().is_none(), "it ran");
+    // With both versions.
+    vault.purge("k").unwrap();
+    assert!(token.ids().is_empty());
+    assert_eq!(kind(vault.latest("k")), ErrorKind::NotFound);
+    assert!(vault.settle().unwrap().is_empty());
+    assert!(store.scan("", None, 10).unwrap().is_empty());
 }

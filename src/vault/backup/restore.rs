@@ -46,6 +46,8 @@ impl Vault {
     /// [`MalformedBackup`](ErrorKind::MalformedBackup) for a blob that is damaged, or is not
     /// this backup key's; [`Exists`](ErrorKind::Exists), [`Deleted`](ErrorKind::Deleted) or
     /// [`BeingDeleted`](ErrorKind::BeingDeleted) if the name is taken;
+    /// [`Conflict`](ErrorKind::Conflict) while it is being restored already, or until a restoration
+    /// that was cut short is [settled](Vault::settle);
     /// [`NotFound`](ErrorKind::NotFound) if a token has not the key that a version refers to;
     /// as [`create`](Vault::create). Nothing is then changed.
     ///
