@@ -117,7 +117,8 @@ impl JsonLinesAudit {
     ///
     /// # Errors
     /// [`AuditLog`](ErrorKind::AuditLog) with the first line that is not as it was written, is
-    /// missing, or is there although the store knows of none; [`Unavailable`](ErrorKind::Unavailable); those of the store.
+    /// missing, or is there although the store knows of none;
+    /// [`Unavailable`](ErrorKind::Unavailable); those of the store.
     pub fn verify(&self) -> Result<VerifiedLog, Error> {
         // No event comes in between.
         let _state = self.state();

@@ -12,7 +12,8 @@
 //! * *A virtual machine that is copied or resumed twice.* Nothing tells that. Each IV is
 //!   combined, when it is used, with the processor's count of cycles, so the copies differ
 //!   unless they ask in the same cycle of their lives. Randomness loses nothing by it.
-//! * *A generator that sticks.* Each IV goes through the same watch as any other draw.
+//! * *A generator that sticks.* Each draw goes through the same watch as any other, and no two IVs
+//!   of one that follow each other may be the same.
 
 use std::cell::RefCell;
 
@@ -95,7 +96,13 @@ impl Pool {
         self.left = 0;
         let ivs = self.ivs.get_mut(..self.next).ok_or(ErrorKind::Randomness)?;
         draw(ivs.as_flattened_mut())?;
-        ivs.iter().try_for_each(|iv| watch(iv))?;
+        watch(ivs.as_flattened())?;
+        if ivs
+            .windows(2)
+            .any(|pair| matches!(pair, [one, next] if one == next))
+        {
+            return Err(ErrorKind::Randomness);
+        }
         self.generation = generation;
         self.left = self.next;
         self.next = (2 * self.next).min(STOCK);
@@ -175,6 +182,18 @@ mod tests {
         assert!(pool.take(1, |out| draws.draw(out), stuck).is_err());
         assert_eq!(pool.left, 0);
         assert!(pool.take(1, |out| draws.draw(out), fine).is_ok());
+    }
+
+    #[test]
+    fn a_draw_of_the_same_ivs_is_refused() {
+        let mut pool = Pool::new();
+        let same = |out: &mut [u8]| {
+            out.fill(7);
+            Ok(())
+        };
+        assert!(pool.take(1, same, fine).is_ok(), "one alone");
+        assert!(pool.take(1, same, fine).is_err());
+        assert_eq!(pool.left, 0);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! zeros). So each draw is compared with the one before (the continuous test that
 //! FIPS 140-2 section 4.9.2 asked for). It catches a dead generator, not a bad one.
 //!
-//! Nothing is kept in the process but the last eight bytes, to be compared, and IVs, which
-//! are no secret ([`iv`]): after a fork both sides ask the system again and get different
+//! Nothing is kept in the process but a hash of the last eight bytes, to be compared, and IVs,
+//! which are no secret ([`iv`]): after a fork both sides ask the system again and get different
 //! bytes.
 
 use std::fmt;
@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand_core::TryCryptoRng;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
 use super::iv;
@@ -38,8 +39,8 @@ enum Source {
     },
 }
 
-/// The first eight bytes of the last watched draw of a source; zero, which no draw may be, before
-/// there was one.
+/// A hash of the first eight bytes of the last watched draw of a source, which may be a key's; zero
+/// before there was one.
 type Last = AtomicU64;
 
 /// There is one system, however many ask it.
@@ -103,8 +104,9 @@ impl Randomness {
             Source::System => &LAST_OF_SYSTEM,
             Source::Own { last, .. } => last,
         };
-        let first = u64::from_ne_bytes(*first);
-        if last.swap(first, Ordering::Relaxed) == first {
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(first));
+        let hash = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
+        if last.swap(hash, Ordering::Relaxed) == hash {
             return Err(ErrorKind::Randomness);
         }
         Ok(())

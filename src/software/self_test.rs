@@ -2,9 +2,9 @@
 //!
 //! They catch a build or a machine that computes wrongly before it encrypts something that
 //! nobody will be able to decrypt: one answer for each kind of computation, not for each
-//! algorithm (of ECDSA two, as not every curve has lanes). Where one fails, no backend comes to be in this process.
-//! RSA and key generation need none: each RSA result is checked, and each new key is tried
-//! against its public half.
+//! algorithm (of ECDSA two, as not every curve has lanes). Where one fails, no backend comes to
+//! be in this process. RSA and key generation need none: each RSA result is checked, and each
+//! new key is tried against its public half.
 
 use std::sync::LazyLock;
 

@@ -19,8 +19,9 @@
 //! strongroom's alone: the others are compared with what they take for one item.
 //!
 //! The paths for other processors are compared, on one that has AVX-512, by a build with
-//! `RUSTFLAGS="--cfg strongroom_without_avx512"` and a run with `OPENSSL_ia32cap=:~0xd0230000`, which
-//! OpenSSL and aws-lc heed and ring has no need of. RustCrypto's AES and graviola go on using it.
+//! `RUSTFLAGS="--cfg strongroom_without_avx512"` and a run with
+//! `OPENSSL_ia32cap=:~0xd0230000`, which OpenSSL and aws-lc heed and ring has no need of.
+//! RustCrypto's AES and graviola go on using it.
 //!
 //! Needs a C compiler, perl and make, for OpenSSL is built from source.
 

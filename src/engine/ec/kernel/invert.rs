@@ -120,7 +120,7 @@ impl<const L: usize> Products<L> {
             *element = select(*zero, &broadcast(&[0; L]), &inverted);
         }
         erase(&mut self.before);
-        erase(&mut [self.others]);
+        erase(std::slice::from_mut(&mut self.others));
     }
 }
 
