@@ -43,7 +43,8 @@ pub(super) fn sign(
         Slot::Done(result) => result,
         Slot::Open(key) => {
             let signature = operations::sign(&key, request, &mut ProviderRng::new(software))?;
-            software.let_out(&key, request, signature)
+            software.check_made(&key, request, &signature)?;
+            Ok(signature)
         }
     };
     slots.into_iter().zip(requests).map(rest).collect()
@@ -121,7 +122,10 @@ fn sign_ecdsa(
         };
         let Slot::Open(key) = &slot else { continue };
         let signature = signature.map(Signature::from_bytes);
-        let result = signature.and_then(|signature| software.let_out(key, request, signature));
+        let result = signature.and_then(|signature| {
+            software.check_made(key, request, &signature)?;
+            Ok(signature)
+        });
         *slot = Slot::Done(result);
     }
 }

@@ -180,17 +180,17 @@ impl Software {
         Ok(handle)
     }
 
-    /// The signature, checked if it is to be: RSA checks its own.
-    fn let_out(
+    /// Checks a signature if it is to be checked before it leaves: RSA checks its own.
+    fn check_made(
         &self,
         key: &Opened,
         request: &SignRequest<'_>,
-        signature: Signature,
-    ) -> Result<Signature, Error> {
-        if self.verify_after_sign && matches!(key, Opened::Ec(_)) {
-            public::verify_made(request, &signature)?;
+        signature: &Signature,
+    ) -> Result<(), Error> {
+        match key {
+            Opened::Ec(_) if self.verify_after_sign => public::verify_made(request, signature),
+            _ => Ok(()),
         }
-        Ok(signature)
     }
 
     /// The pairwise consistency test (FIPS 140-3 IG 10.3.A): what the private half signs,
@@ -291,7 +291,8 @@ impl KeyProvider for Software {
     fn sign(&self, request: &SignRequest<'_>) -> Result<Signature, Error> {
         let key = self.open(request.key())?;
         let signature = operations::sign(&key, request, &mut ProviderRng::new(self))?;
-        self.let_out(&key, request, signature)
+        self.check_made(&key, request, &signature)?;
+        Ok(signature)
     }
 
     fn decrypt(&self, request: &DecryptRequest<'_>) -> Result<SecretBytes, Error> {

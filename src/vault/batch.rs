@@ -247,7 +247,8 @@ impl<'k> LookedUp<'k> {
                 done.unwrap_or_else(lost)
             });
             let id = state.as_ref().ok().map(|state| state.id());
-            let value = key.audit(self.begun, what(item), id, result);
+            let audited = key.audit(self.begun, what(item), id, &result);
+            let value = audited.and(result);
             results.push(value.and_then(|value| {
                 let key = id.ok_or(ErrorKind::NotFound)?.clone();
                 Ok(Keyed { key, value })

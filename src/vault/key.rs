@@ -303,11 +303,16 @@ impl Key {
         let allowed = self.asked(op).and_then(|()| self.state());
         let state = match allowed {
             Ok(state) => state,
-            Err(error) => return self.audit(begun, what, None, Err(error)),
+            Err(error) => {
+                let refused = Err(error);
+                self.audit(begun, what, None, &refused)?;
+                return refused;
+            }
         };
         let granted = self.core.grant(op, what.1, &state);
         let result = granted.and_then(|granted| work(&granted));
-        let value = self.audit(begun, what, Some(state.id()), result)?;
+        self.audit(begun, what, Some(state.id()), &result)?;
+        let value = result?;
         let key = state.id().clone();
         Ok(Keyed { key, value })
     }
@@ -333,28 +338,27 @@ impl Key {
         result
     }
 
-    /// Writes the event of a verb and gives its result on; a sink that fails withholds it.
+    /// Writes the event of a verb, whose result may go on if that succeeds.
+    #[inline]
     pub(super) fn audit<T>(
         &self,
         begun: Option<Instant>,
         (op, alg, bytes_in): (Op, Alg, usize),
         id: Option<&KeyId>,
-        result: Result<T, Error>,
-    ) -> Result<T, Error> {
-        if let Some(begun) = begun {
-            let target = match id {
-                Some(id) => Target::Key(id.clone()),
-                None => Target::Name(self.name.clone()),
-            };
-            let (action, outcome) = (Action::Use(op), Outcome::of(&result));
-            let event = AuditEvent {
-                alg: Some(alg),
-                bytes_in,
-                ..self.core.event(begun, action, target, outcome)?
-            };
-            self.core.write(&event)?;
-        }
-        result
+        result: &Result<T, Error>,
+    ) -> Result<(), Error> {
+        let Some(begun) = begun else { return Ok(()) };
+        let target = match id {
+            Some(id) => Target::Key(id.clone()),
+            None => Target::Name(self.name.clone()),
+        };
+        let (action, outcome) = (Action::Use(op), Outcome::of(result));
+        let event = AuditEvent {
+            alg: Some(alg),
+            bytes_in,
+            ..self.core.event(begun, action, target, outcome)?
+        };
+        self.core.write(&event)
     }
 
     /// The first question of *permit*: may this caller do this with this key?
