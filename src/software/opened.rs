@@ -10,6 +10,7 @@ use super::rsa::RsaKey;
 use super::sealing::corrupt;
 use crate::alg::KeySpec;
 use crate::engine::ec::PublicTable;
+use crate::engine::erase::erase_stack;
 use crate::error::Error;
 use crate::jwk::{Jwk, PublicKey};
 use crate::secret::SecretBytes;
@@ -28,11 +29,22 @@ pub(super) enum Opened {
 impl Opened {
     /// Reads a payload as the key that its handle says it is. A payload that is not one
     /// was written by someone who holds the sealing key, or by an earlier mistake.
+    ///
+    /// What that left on the stack is erased: a cell that is moved to the heap before it is
+    /// filled, such as those in which a handle and the cache remember a key, takes along what
+    /// was there.
     pub(super) fn from_payload(
         spec: KeySpec,
         public: Option<&Jwk>,
         payload: &SecretBytes,
     ) -> Result<Self, Error> {
+        let opened = Opened::read(spec, public, payload);
+        erase_stack::<16>();
+        opened
+    }
+
+    #[inline(never)]
+    fn read(spec: KeySpec, public: Option<&Jwk>, payload: &SecretBytes) -> Result<Self, Error> {
         let numbers = material::numbers(payload)?;
         match (spec, public.map(Jwk::key)) {
             (KeySpec::Rsa { .. }, Some(PublicKey::Rsa(public))) => {
