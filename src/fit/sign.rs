@@ -11,58 +11,25 @@ use crate::secret::equal;
 /// A signature or MAC, in its JOSE form (RFC 7518 section 3): r || s for ES*, the
 /// modulus' length for RS* and PS*, the digest's length for HS*.
 #[derive(Clone)]
-pub struct Signature(Bytes);
-
-#[derive(Clone)]
-enum Bytes {
-    /// A MAC: asking for memory takes a fifth of the time in which it is made.
-    Here {
-        len: usize,
-        bytes: [u8; MAX_HERE],
-    },
-    Elsewhere(Vec<u8>),
-}
-
-/// The longest MAC, in bytes: that of HS512.
-const MAX_HERE: usize = 64;
+pub struct Signature(Vec<u8>);
 
 impl Signature {
     /// For backends: the bytes that they made.
     #[must_use]
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Signature(Bytes::Elsewhere(bytes))
-    }
-
-    /// The same, of bytes that are not in a vector.
-    #[inline]
-    pub(crate) fn copy_of(signature: &[u8]) -> Self {
-        let mut bytes = [0; MAX_HERE];
-        Signature(match bytes.get_mut(..signature.len()) {
-            Some(here) => {
-                here.copy_from_slice(signature);
-                let len = signature.len();
-                Bytes::Here { len, bytes }
-            }
-            None => Bytes::Elsewhere(signature.to_vec()),
-        })
+        Signature(bytes)
     }
 
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Bytes::Here { len, bytes } => bytes.get(..*len).unwrap_or(bytes),
-            Bytes::Elsewhere(bytes) => bytes,
-        }
+        &self.0
     }
 
     /// The bytes, owned.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
-        match self.0 {
-            Bytes::Here { .. } => self.as_bytes().to_vec(),
-            Bytes::Elsewhere(bytes) => bytes,
-        }
+        self.0
     }
 }
 
@@ -70,7 +37,7 @@ impl PartialEq for Signature {
     /// In constant time for equal lengths: comparing a MAC byte by byte gives it away
     /// byte by byte. (Verifying is the operation for it.)
     fn eq(&self, other: &Self) -> bool {
-        equal(self.as_bytes(), other.as_bytes()).into()
+        equal(&self.0, &other.0).into()
     }
 }
 
@@ -78,14 +45,14 @@ impl Eq for Signature {}
 
 impl AsRef<[u8]> for Signature {
     fn as_ref(&self) -> &[u8] {
-        self.as_bytes()
+        &self.0
     }
 }
 
 impl fmt::Debug for Signature {
     /// The length alone: an HS* signature is a MAC that someone may be asked to guess.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signature({} bytes)", self.as_bytes().len())
+        write!(f, "Signature({} bytes)", self.0.len())
     }
 }
 

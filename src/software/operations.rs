@@ -24,19 +24,19 @@ pub(super) fn sign<R: TryCryptoRng>(
     rng: &mut R,
 ) -> Result<Signature, Error> {
     let row = request.alg().row();
-    match (key, row.scheme, request.data()) {
+    let bytes = match (key, row.scheme, request.data()) {
         (Opened::Rsa(key), SignScheme::Pkcs1v15 | SignScheme::Pss, SignData::Digest(digest)) => {
-            let made = key.sign(row.scheme, digest.as_digest(), rng);
-            made.map(Signature::from_bytes)
+            key.sign(row.scheme, digest.as_digest(), rng)?
         }
         (Opened::Ec(key), SignScheme::Ecdsa(_), SignData::Digest(digest)) => {
-            key.sign(digest.as_bytes(), rng).map(Signature::from_bytes)
+            key.sign(digest.as_bytes(), rng)?
         }
         (Opened::Hmac(key) | Opened::Aes(_, key), SignScheme::Hmac, SignData::Mac(data)) => key
             .mac(row.hash, data)
-            .ok_or_else(|| unsupported(Op::Sign, request.alg(), request.key())),
-        _ => Err(unsupported(Op::Sign, request.alg(), request.key())),
-    }
+            .ok_or_else(|| unsupported(Op::Sign, request.alg(), request.key()))?,
+        _ => return Err(unsupported(Op::Sign, request.alg(), request.key())),
+    };
+    Ok(Signature::from_bytes(bytes))
 }
 
 pub(super) fn decrypt(key: &Opened, request: &DecryptRequest<'_>) -> Result<SecretBytes, Error> {

@@ -75,11 +75,7 @@ fn start(bytes: &[u8]) -> Option<[u8; 8]> {
 }
 
 fn hmac() -> Option<[u8; 8]> {
-    start(
-        MacKey::new(&[0x0b; 20])?
-            .mac(Hash::Sha256, b"Hi There")?
-            .as_bytes(),
-    )
+    start(&MacKey::new(&[0x0b; 20])?.mac(Hash::Sha256, b"Hi There")?)
 }
 
 fn gcm() -> Option<[u8; 8]> {
