@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::nonce::{self, Nonce};
 use super::sealing::corrupt;
+use super::self_test;
 use crate::alg::Curve;
 use crate::engine::ec::{self as engine, Curve as Kernel, Path, SignInput};
 use crate::error::{Error, ErrorKind};
@@ -31,6 +32,7 @@ pub(super) struct EcKey {
 impl EcKey {
     /// The key with this scalar, which belongs to this point.
     pub(super) fn open(public: &EcPublic, d: &[u8]) -> Result<Self, Error> {
+        self_test::passed_on(public.curve())?;
         let secret = EcSecret::for_public(public, d).map_err(|_| corrupt())?;
         let curve = kernel(public.curve());
         Ok(EcKey { curve, d: secret.d })
