@@ -43,9 +43,9 @@ impl Vault {
     /// [`NotFound`](ErrorKind::NotFound) unless it is deleted; [`PurgeProtected`](
     /// Denial::PurgeProtected) before its time is over, where it was deleted with
     /// [protection](super::PurgeProtection); [`BeingDeleted`](ErrorKind::BeingDeleted) while
-    /// somebody else purges it, [`Conflict`](ErrorKind::Conflict) while it is settled; those of the provider and the store. After one of
-    /// the provider the key is beyond recovery, and is destroyed when the vault is next
-    /// [settled](Vault::settle).
+    /// somebody else purges it, [`Conflict`](ErrorKind::Conflict) while it is settled; those of
+    /// the provider and the store. After one of the provider the key is beyond recovery, and is
+    /// destroyed when the vault is next [settled](Vault::settle).
     ///
     /// ```
     /// use strongroom::vault::KeyOptions;
@@ -207,17 +207,18 @@ impl Core {
         let failed = self.each_alone(
             prefix,
             |key| self.enter(key),
-            |key| {
-                while let Some(found) = self.store.get(key)? {
+            |key, found| {
+                let mut left = Some(found);
+                while let Some(found) = left {
                     destroy(&found)?;
-                    match self
-                        .store
-                        .commit(&[Change::remove(key.into(), found.revision)])
-                    {
+                    let remove = [Change::remove(key.into(), found.revision)];
+                    left = match self.store.commit(&remove) {
                         // Somebody changed it meanwhile, or removed it.
-                        Err(error) if *error.kind() == ErrorKind::Conflict => {}
-                        removed => return removed.map(|_| ()),
-                    }
+                        Err(error) if *error.kind() == ErrorKind::Conflict => {
+                            self.store.get(key)?
+                        }
+                        removed => removed.map(|_| None)?,
+                    };
                 }
                 Ok(())
             },

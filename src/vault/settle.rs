@@ -8,7 +8,7 @@
 use super::access::Scope;
 use super::make::{Becoming, Making, Publish};
 use super::record::{DESTROYING, DeletedRecord, PENDING, PendingRecord, destroying_record};
-use super::{Action, Core, KeyId, KeyName, Target, Vault};
+use super::{Action, Core, KeyId, KeyName, Record, Target, Vault};
 use crate::error::{Error, ErrorKind};
 
 /// How many pending records are read at a time.
@@ -46,10 +46,7 @@ impl Vault {
         let mut open = self.core.each_alone(
             DESTROYING,
             |record| self.core.enter(record),
-            |record| {
-                let Some(found) = self.core.store.get(record)? else {
-                    return Ok(());
-                };
+            |_, found| {
                 let it = DeletedRecord::decode(&found.value)?;
                 let asked = self.core.on_behalf_of(it.purged_by);
                 let task = asked.begin(Action::Purge)?;
@@ -60,10 +57,7 @@ impl Vault {
         open.extend(self.core.each_alone(
             PENDING,
             |record| self.core.enter_pending(record),
-            |record| {
-                let Some(found) = self.core.store.get(record)? else {
-                    return Ok(());
-                };
+            |_, found| {
                 let pending = PendingRecord::decode(&found.value)?;
                 self.core.settle(&pending, found.revision)
             },
@@ -74,14 +68,14 @@ impl Vault {
 
 impl Core {
     /// Works on each record that can be entered, because nobody else in this process is at it, and
-    /// tells where that failed, which does not keep it from the others. `work` reads the record
-    /// itself, for since the page of it was read it may have been settled, and another be in its
+    /// tells where that failed, which does not keep it from the others. A record is read when it
+    /// has been entered: since the page of it was, it may have been settled, and another be in its
     /// place.
     pub(super) fn each_alone<Entered>(
         &self,
         prefix: &str,
         enter: impl Fn(&str) -> Option<Entered>,
-        work: impl Fn(&str) -> Result<(), Error>,
+        work: impl Fn(&str, Record) -> Result<(), Error>,
     ) -> Result<Vec<Unsettled>, Error> {
         let mut failed = Vec::new();
         let mut after: Option<String> = None;
@@ -95,7 +89,12 @@ impl Core {
                 let Some(_alone) = enter(&record) else {
                     continue;
                 };
-                if let Err(error) = work(&record) {
+                let found = self.store.get(&record);
+                let worked = found.and_then(|found| match found {
+                    Some(found) => work(&record, found),
+                    None => Ok(()),
+                });
+                if let Err(error) = worked {
                     failed.push(Unsettled { record, error });
                 }
             }

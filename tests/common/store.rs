@@ -10,10 +10,12 @@ use strongroom::vault::{Change, Record, Store};
 use strongroom::{Error, ErrorKind};
 
 type Commit = dyn Fn(&dyn Store, &[Change]) -> Result<u64, Error> + Send + Sync;
+type Reading = dyn Fn(&str) + Send + Sync;
 
 pub(crate) struct Through {
     inner: Arc<dyn Store>,
     commit: Box<Commit>,
+    reading: Box<Reading>,
 }
 
 impl Through {
@@ -24,7 +26,15 @@ impl Through {
         Through {
             inner,
             commit: Box::new(commit),
+            reading: Box::new(|_| ()),
         }
+    }
+
+    /// Calls a function before each record is read, with its key, and after each page that was
+    /// not empty, with its prefix.
+    pub(crate) fn watched(mut self, reading: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.reading = Box::new(reading);
+        self
     }
 }
 
@@ -34,6 +44,7 @@ impl Store for Through {
         self.inner.revision()
     }
     fn get(&self, key: &str) -> Result<Option<Record>, Error> {
+        (self.reading)(key);
         self.inner.get(key)
     }
     fn scan(
@@ -42,7 +53,11 @@ impl Store for Through {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Record)>, Error> {
-        self.inner.scan(prefix, after, limit)
+        let page = self.inner.scan(prefix, after, limit)?;
+        if !page.is_empty() {
+            (self.reading)(prefix);
+        }
+        Ok(page)
     }
     fn commit(&self, changes: &[Change]) -> Result<u64, Error> {
         (self.commit)(&*self.inner, changes)

@@ -1,12 +1,11 @@
 //! Settling, and restoring, beside what other threads do and with a store that loses answers.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 
 use strongroom::store::MemoryStore;
-use strongroom::vault::{BackupKey, Change, KeyOptions, NoAudit, Record, Store, Vault};
-use strongroom::{Curve, Error, ErrorKind, KeyProvider, SignAlg};
+use strongroom::vault::{BackupKey, Change, KeyOptions, NoAudit, Store, Vault};
+use strongroom::{Curve, ErrorKind, KeyProvider, SignAlg};
 
 use crate::store::Through;
 use crate::support::{Token, kind};
@@ -34,67 +33,26 @@ fn makes_the_key(changes: &[Change]) -> bool {
     changes.iter().any(is_it)
 }
 
-type Once = Mutex<Option<Box<dyn FnOnce() + Send>>>;
+/// What a store does once, when something is read.
+type Once = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 
-/// A store that does something once when a page of pending records has been read, or before one
-/// of them is.
-struct Watched {
-    inner: Through,
-    after_page: Once,
-    before_record: Once,
-}
-
-impl Watched {
-    fn new(inner: Through) -> Arc<Self> {
-        Arc::new(Watched {
-            inner,
-            after_page: Once::default(),
-            before_record: Once::default(),
-        })
-    }
-}
-
-fn run(once: &Once) {
-    let work = once.lock().unwrap().take();
-    if let Some(work) = work {
-        work();
-    }
-}
-
-impl Store for Watched {
-    fn revision(&self) -> u64 {
-        self.inner.revision()
-    }
-    fn get(&self, key: &str) -> Result<Option<Record>, Error> {
-        if key.starts_with("pending/") {
-            run(&self.before_record);
+/// The store, and what it does once after a page of pending records was read (`"pending/"`), or
+/// before one of them is.
+fn watched(store: Through, when: fn(&str) -> bool) -> (Arc<Through>, Once) {
+    let once = Once::default();
+    let work = Arc::clone(&once);
+    let watched = store.watched(move |reading| {
+        let work = when(reading).then(|| work.lock().unwrap().take());
+        if let Some(work) = work.flatten() {
+            work();
         }
-        self.inner.get(key)
-    }
-    fn scan(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Record)>, Error> {
-        let page = self.inner.scan(prefix, after, limit)?;
-        if prefix == "pending/" && !page.is_empty() {
-            run(&self.after_page);
-        }
-        Ok(page)
-    }
-    fn commit(&self, changes: &[Change]) -> Result<u64, Error> {
-        self.inner.commit(changes)
-    }
-    fn is_durable(&self) -> bool {
-        self.inner.is_durable()
-    }
+    });
+    (Arc::new(watched), once)
 }
 
-impl fmt::Debug for Watched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
+fn signs(vault: &Vault) {
+    let key = vault.latest("k").unwrap();
+    key.sign(SignAlg::Es256, b"m").unwrap();
 }
 
 /// A restoration ends between the page that settling reads and its look at the record: what it
@@ -113,28 +71,21 @@ fn what_ended_since_the_page_was_read_is_left_alone() {
         }
         store.commit(changes)
     });
-    let store = Watched::new(inner);
-    let vault = open(token.clone(), store.clone());
+    let (store, after_page) = watched(inner, |reading| reading == "pending/");
+    let vault = open(token.clone(), store);
     let restoring = {
         let vault = vault.clone();
         std::thread::spawn(move || vault.restore(&backup, &domain()).map(|_| ()))
     };
     has_arrived.recv().unwrap();
-    let read = Arc::new(Mutex::new(false));
-    let was_read = Arc::clone(&read);
-    *store.after_page.lock().unwrap() = Some(Box::new(move || {
+    *after_page.lock().unwrap() = Some(Box::new(move || {
         go.send(()).unwrap();
         restoring.join().unwrap().unwrap();
-        *was_read.lock().unwrap() = true;
     }));
     assert!(vault.settle().unwrap().is_empty());
-    assert!(*read.lock().unwrap(), "settling has read the page");
+    assert!(after_page.lock().unwrap().is_none(), "it ran");
     assert_eq!(token.ids().len(), 3);
-    vault
-        .latest("k")
-        .unwrap()
-        .sign(SignAlg::Es256, b"m")
-        .unwrap();
+    signs(&vault);
 }
 
 /// The store has the commit, and its answer is an error: whoever took the keys back would
@@ -161,13 +112,7 @@ fn a_restoration_whose_last_answer_is_lost_is_not_taken_back() {
         let vault = open(token.clone(), inner);
         assert!(vault.settle().unwrap().is_empty());
         match has_it {
-            true => drop(
-                vault
-                    .latest("k")
-                    .unwrap()
-                    .sign(SignAlg::Es256, b"m")
-                    .unwrap(),
-            ),
+            true => signs(&vault),
             false => assert_eq!(kind(vault.latest("k")), ErrorKind::NotFound),
         }
         assert_eq!(token.ids().len(), if has_it { 3 } else { 0 });
@@ -191,7 +136,8 @@ fn what_is_being_settled_is_not_purged_meanwhile() {
         }
         store.commit(changes)
     });
-    let store = Watched::new(inner);
+    let is_record = |reading: &str| reading.starts_with("pending/") && reading.len() > 8;
+    let (store, before_record) = watched(inner, is_record);
     let vault = open(token.clone(), store.clone());
     let make = || vault.create("k", Curve::P256, &KeyOptions::new());
     make().unwrap();
@@ -201,12 +147,12 @@ fn what_is_being_settled_is_not_purged_meanwhile() {
     assert_eq!(token.ids().len(), 2);
 
     let other = vault.clone();
-    *store.before_record.lock().unwrap() = Some(Box::new(move || {
+    *before_record.lock().unwrap() = Some(Box::new(move || {
         other.delete("k").unwrap();
         assert_eq!(kind(other.purge("k")), ErrorKind::Conflict);
     }));
     assert!(vault.settle().unwrap().is_empty());
-    assert!(store.before_record.lock().unwrap().is_none(), "it ran");
+    assert!(before_record.lock().unwrap().is_none(), "it ran");
     // With both versions.
     vault.purge("k").unwrap();
     assert!(token.ids().is_empty());
