@@ -213,19 +213,8 @@ fn rsa1_5_decrypts_without_telling() {
 fn cbc_encrypts_and_decrypts_without_telling() {
     tainted(&canary::oct(32), &[Op::Encrypt, Op::Decrypt], |rig| {
         // Whole blocks: with padding, its length decides how many bytes are decrypted.
-        let plaintext = canary::bytes("plaintext", 1008);
-        let mut secret = plaintext.clone();
-        taint::secret(&mut secret);
-        let alg = EncryptAlg::A256Cbc;
         let params = EncryptParams::none().with_iv(&[7; 16]);
-        let request = EncryptRequest::new(&rig.handle, alg, &secret, params).expect("it fits");
-        let sealed = rig.backend.encrypt(&request).expect("a ciphertext");
-        let (bytes, params) = (sealed.as_bytes(), sealed.params());
-        taint::public(bytes);
-        let request = DecryptRequest::new(&rig.handle, alg, bytes, params).expect("it fits");
-        let opened = rig.backend.decrypt(&request).expect("a plaintext");
-        taint::public(opened.expose());
-        assert_eq!(opened.expose(), plaintext);
+        there_and_back(rig, EncryptAlg::A256Cbc, params, 1008);
     });
 }
 
@@ -233,19 +222,23 @@ fn cbc_encrypts_and_decrypts_without_telling() {
 fn gcm_encrypts_and_decrypts_without_telling() {
     tainted(&canary::oct(32), &[Op::Encrypt, Op::Decrypt], |rig| {
         // Long enough for whatever takes many blocks at once, and with a rest.
-        let plaintext = canary::bytes("plaintext", 1000);
-        let mut secret = plaintext.clone();
-        taint::secret(&mut secret);
-        let (alg, params) = (EncryptAlg::A256Gcm, EncryptParams::none());
-        let request = EncryptRequest::new(&rig.handle, alg, &secret, params).expect("it fits");
-        let sealed = rig.backend.encrypt(&request).expect("a ciphertext");
-        let (bytes, params) = (sealed.as_bytes(), sealed.params());
-        taint::public(bytes);
-        let request = DecryptRequest::new(&rig.handle, alg, bytes, params).expect("it fits");
-        let opened = rig.backend.decrypt(&request).expect("a plaintext");
-        taint::public(opened.expose());
-        assert_eq!(opened.expose(), plaintext);
+        there_and_back(rig, EncryptAlg::A256Gcm, EncryptParams::none(), 1000);
     });
+}
+
+/// Encrypts so many secret bytes, and decrypts them.
+fn there_and_back(rig: &Rig, alg: EncryptAlg, params: EncryptParams<'_>, len: usize) {
+    let plaintext = canary::bytes("plaintext", len);
+    let mut secret = plaintext.clone();
+    taint::secret(&mut secret);
+    let request = EncryptRequest::new(&rig.handle, alg, &secret, params).expect("it fits");
+    let sealed = rig.backend.encrypt(&request).expect("a ciphertext");
+    let (bytes, params) = (sealed.as_bytes(), sealed.params());
+    taint::public(bytes);
+    let request = DecryptRequest::new(&rig.handle, alg, bytes, params).expect("it fits");
+    let opened = rig.backend.decrypt(&request).expect("a plaintext");
+    taint::public(opened.expose());
+    assert_eq!(opened.expose(), plaintext);
 }
 
 #[test]

@@ -207,18 +207,17 @@ impl Desk<'_> {
         let locator = locator(&self.token.config.id, handle)?;
         let (class, _) = class_and_type(handle.spec());
         let object = self.find_one(class, &locator)?.ok_or(Trouble::Missing)?;
-        let mismatch = MISMATCH;
         let spec = self.spec_of(class, object)?;
         // A token that does not tell the size of a key cannot contradict the handle.
         if spec.is_some_and(|spec| spec != handle.spec()) {
-            return Err(mismatch.into());
+            return Err(MISMATCH.into());
         }
         if let Some(PublicKey::Rsa(public)) = handle.public().map(Jwk::key)
             && self
                 .attribute(object, CKA_MODULUS)?
                 .is_some_and(|n| integer::strip(&n) != public.n())
         {
-            return Err(mismatch.into());
+            return Err(MISMATCH.into());
         }
         let known = Known {
             handle: handle.clone(),

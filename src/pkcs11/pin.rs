@@ -70,8 +70,8 @@ impl PinSource {
 
     /// Whatever the function gives, asked at each login. It may block: uses of the token that need
     /// the login wait for it, or fail with [`Unavailable`](crate::ErrorKind::Unavailable) after
-    /// [`Builder::session_wait`](super::Builder::session_wait). With a key that wants the PIN for each use
-    /// (`CKA_ALWAYS_AUTHENTICATE`) it is asked within the call, and so within its deadline.
+    /// [`Builder::session_wait`](super::Builder::session_wait). With a key that wants the PIN for
+    /// each use (`CKA_ALWAYS_AUTHENTICATE`) it is asked within the call, and so within its deadline.
     #[must_use]
     pub fn callback(ask: impl Fn() -> Result<SecretBytes, Error> + Send + Sync + 'static) -> Self {
         PinSource(Source::Callback(Arc::new(ask)))
