@@ -168,6 +168,7 @@ unsafe fn strike(fault: Fault, call: &Call, real: &CK_FUNCTION_LIST) -> Option<C
         Fault::Finalize => {
             let _alone = alone();
             (real.C_Finalize?)(std::ptr::null_mut());
+            settle(real);
             let mut state = state();
             state.kill_all(None);
             state.epoch += 1;
@@ -201,6 +202,7 @@ unsafe fn finalize(
     let overlap = free.is_err();
     let _alone = free.unwrap_or_else(|_| INSIDE.write().unwrap_or_else(PoisonError::into_inner));
     let rv = forward(real);
+    settle(real);
     let mut state = state();
     if rv == CKR_OK {
         state.closed_all(None);
@@ -208,6 +210,15 @@ unsafe fn finalize(
         state.count_finalize(overlap);
     }
     rv
+}
+
+/// The first call after C_Finalize, while no other is under way. SoftHSM makes its one
+/// instance anew in it, and two threads that come to that at once free each other's.
+unsafe fn settle(real: &CK_FUNCTION_LIST) {
+    if let Some(get_info) = real.C_GetInfo {
+        let mut info = std::mem::zeroed();
+        get_info(&raw mut info);
+    }
 }
 
 /// Forwards, and keeps book of the sessions.
