@@ -237,6 +237,7 @@ impl Token {
         let pin = self.config.pin.get()?;
         let fresh: Series = Arc::new(AtomicBool::new(true));
         let (token, series) = (Arc::clone(self), Arc::clone(&fresh));
+        let before = anew.then(|| Arc::clone(&state.series));
         let anchor = state.anchor.take();
         let entered = self.module.run(self.config.deadline, move |module| {
             // Within one second: whoever closes the gate now will have everything start again.
@@ -246,6 +247,7 @@ impl Token {
                 module,
                 anchor,
                 &series,
+                before.as_ref(),
                 pin.as_ref().map(|pin| pin.expose()),
             )
         });
@@ -289,12 +291,14 @@ impl Token {
         })
     }
 
-    /// Everything between a module that is initialised and a token that is logged in.
+    /// Everything between a module that is initialised and a token that is logged in. `before`
+    /// is the series that ended if the login is gone.
     fn log_in(
         &self,
         module: &Module,
         anchor: Option<Session>,
         series: &Series,
+        before: Option<&Series>,
         pin: Option<&[u8]>,
     ) -> Result<Entered, Trouble> {
         let library = module.library;
@@ -319,6 +323,11 @@ impl Token {
                     rv: CKR_PIN_LOCKED,
                 }
                 .into());
+            }
+            // Before there is another login, so that no session of that one is taken for one of
+            // this: see `Token::is_of`.
+            if let Some(before) = before {
+                before.store(false, Ordering::Release);
             }
             match library.login(anchor.raw()?, CKU_USER, pin) {
                 Err(failure) if failure.rv == CKR_USER_ALREADY_LOGGED_IN => {}

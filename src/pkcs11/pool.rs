@@ -74,7 +74,8 @@ impl Session {
         }
     }
 
-    fn is_live(&self) -> bool {
+    /// Whether its number is certainly its own.
+    pub(super) fn is_live(&self) -> bool {
         self.series.load(Ordering::Acquire) && self.generation == self.module.generation()
     }
 }

@@ -382,20 +382,34 @@ impl Token {
     /// A session of the pool, for work that takes no longer than `deadline`.
     fn lend(self: &Arc<Self>, live: &Live, deadline: Duration) -> Result<Lent, Trouble> {
         self.pool.borrow(&self.module, deadline, || {
-            let library = self.module.library;
-            let raw = library.open_session(live.slot)?;
+            let raw = self.module.library.open_session(live.slot)?;
             let mut session = Session::new(&self.module, live.generation, &live.series, raw);
-            // One that was opened after the login was lost would stay open for ever: once the
-            // loss is found, the numbers of its time count as others'.
-            if live.login && !is_user(library.session_state(session.raw()?)?) {
-                session.undo();
-                return Err(Trouble::Failure(Failure {
-                    function: "C_OpenSession",
-                    rv: CKR_USER_NOT_LOGGED_IN,
-                }));
+            match self.is_of(live, &mut session) {
+                Ok(()) => Ok(session),
+                Err(Trouble::Failure(failure)) if failure.is_session() => {
+                    session.forget();
+                    Err(Trouble::Failure(failure))
+                }
+                Err(trouble) => {
+                    session.undo();
+                    Err(trouble)
+                }
             }
-            Ok(session)
         })
+    }
+
+    /// Whether a session that was just opened is of the login that it was opened for. One of a
+    /// later login would stay open for ever, as the numbers of a lost one count as others'.
+    fn is_of(&self, live: &Live, session: &mut Session) -> Result<(), Trouble> {
+        let logged_in = !live.login || is_user(self.module.library.session_state(session.raw()?)?);
+        // In this order: who logs in again ends the series first.
+        if logged_in && session.is_live() {
+            return Ok(());
+        }
+        Err(Trouble::Failure(Failure {
+            function: "C_OpenSession",
+            rv: CKR_USER_NOT_LOGGED_IN,
+        }))
     }
 
     /// Ends everything, waiting for a dead module for a moment at most.

@@ -1,13 +1,15 @@
 //! Sessions, logins and initialisations that are lost, and what it takes to put it right.
 
 use std::process::Command;
+use std::time::Duration;
 
 use strongroom::fit::SignRequest;
 use strongroom::provider::Health;
 use strongroom::{ErrorKind, KeyProvider, SignAlg};
 
+use crate::input::{Sample, decrypt};
 use crate::own_process;
-use crate::rig::{HMAC, LIMIT, P256, RSA, Rig, es256, generate, kind, sign};
+use crate::rig::{AES, HMAC, LIMIT, P256, RSA, Rig, es256, generate, kind, sign};
 
 /// A fault, and how often it takes C_Login, C_Initialize and C_Finalize.
 const FAULTS: &[(&str, u64, u64, u64)] = &[
@@ -76,6 +78,37 @@ fn a_session_that_met_an_error_is_not_used_again() {
             let stats = rig.sound(plan);
             let count = (stats.calls("C_CloseSession"), stats.calls("C_OpenSession"));
             assert_eq!(count, (1, 1), "{plan}\n{stats}");
+        }
+    });
+}
+
+/// It is opened for a login that was lost meanwhile, and finds the next one in force.
+#[test]
+fn a_session_that_comes_after_its_login_is_closed() {
+    own_process::run(LIMIT, || {
+        let Some(rig) = Rig::new() else { return };
+        let hsm = rig.builder().sessions(4).open().unwrap();
+        let key = generate(&hsm, P256);
+        let altered = Sample::gcm(&hsm, &generate(&hsm, AES)).tampered();
+        for then in ["", "C_GetSessionInfo@1=CKR_HOST_MEMORY"] {
+            // Its session is not kept, so the next one is opened.
+            let error = decrypt(&hsm, &altered).expect_err("it was altered");
+            assert_eq!(*error.kind(), ErrorKind::DecryptFailed);
+            rig.plan("C_OpenSession@1=hang; C_SignInit@1=closeall");
+            std::thread::scope(|scope| {
+                let late = scope.spawn(|| es256(&hsm, &key));
+                while rig.shim.stats().hanging() == 0 {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                es256(&hsm, &key).unwrap();
+                assert_eq!(rig.sound("closed all").logins(), 1);
+                rig.plan(then);
+                late.join().unwrap().unwrap();
+            });
+            let stats = rig.sound(then);
+            assert_eq!(stats.logins(), 0, "{stats}");
+            // One that both have used, and the anchor.
+            assert_eq!(stats.open_sessions(), 2, "{then}\n{stats}");
         }
     });
 }
