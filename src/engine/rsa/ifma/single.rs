@@ -129,7 +129,7 @@ const WINDOW: usize = 5;
 
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn pow<const N: usize, const W: usize>(
     m: [&Wide<W>; 2],
@@ -166,7 +166,7 @@ fn pow<const N: usize, const W: usize>(
 
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn pow_vartime<const W: usize>(m: &Wide<W>, base: &Digits<W>, e: u64) -> Digits<W> {
     let base = [*base];
@@ -186,7 +186,7 @@ fn pow_vartime<const W: usize>(m: &Wide<W>, base: &Digits<W>, e: u64) -> Digits<
 /// An entry for each of the two. All are read, whichever is wanted.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn select<const W: usize>(
     table: &[[Digits<W>; 2]; 1 << WINDOW],
@@ -213,7 +213,7 @@ fn select<const W: usize>(
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn mul<const W: usize, const S: usize>(
     m: [&Wide<W>; S],
@@ -232,7 +232,7 @@ fn mul<const W: usize, const S: usize>(
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn square<const W: usize, const S: usize>(m: [&Wide<W>; S], a: &mut [Digits<W>; S]) {
     let t = product(m, a, a);
@@ -250,7 +250,7 @@ fn square<const W: usize, const S: usize>(m: [&Wide<W>; S], a: &mut [Digits<W>; 
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn product<const W: usize, const S: usize>(
     m: [&Wide<W>; S],
@@ -283,40 +283,38 @@ fn product<const W: usize, const S: usize>(
 /// everything moves down by a digit.
 ///
 /// The low halves of `a` times the digit are in `t` before the turn, and those of the next
-/// digit after it. So what the next turn waits for, the least digit, is two multiplications
-/// away from the last one's.
+/// digit after it. What comes from `a` is summed apart from what moves down, so that the next
+/// turn's least digit is two multiplications away from this one's.
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn turn<const W: usize>(m: &Wide<W>, t: &mut [V; W], a: &Digits<W>, digit: u64, next: u64) {
     let zero = lanes::splat(0);
-    let least = t[0];
-    let q = lanes::first(lanes::madd_lo(zero, least, lanes::load(&m.n0.0[0])));
+    let least = lanes::low(t[0]);
+    let q = lanes::low_madd_lo(lanes::low(zero), least, lanes::low(lanes::load(&m.n0.0[0])));
+    // What makes the least digit zero carries, unless it is zero. The carry, and what its lane
+    // holds above it, belong to the next.
+    let over = lanes::low_shr::<52>(lanes::low_add(least, lanes::low(lanes::splat(MASK52))));
+    let q = lanes::spread(q);
     let (digit, next) = (lanes::splat(digit), lanes::splat(next));
     for j in 0..W {
         let above = if j + 1 < W { t[j + 1] } else { zero };
         let a = lanes::load(&a.0[j]);
-        t[j] = lanes::madd_hi(lanes::down(t[j], above), a, digit);
-        t[j] = lanes::madd_lo(t[j], a, next);
+        let ours = lanes::madd_lo(lanes::madd_hi(zero, a, digit), a, next);
+        let ours = lanes::madd_lo(ours, lanes::load(&m.n_down.0[j]), q);
+        let rest = lanes::madd_hi(lanes::down(t[j], above), lanes::load(&m.n.0[j]), q);
+        t[j] = lanes::add(ours, rest);
     }
-    // The least digit is zero now; what its lane holds above it belongs to the next.
-    let n = lanes::load(&m.n.0[0]);
-    let over = lanes::shr::<52>(lanes::madd_lo(least, n, q));
-    let high = lanes::add_where(1, lanes::madd_hi(zero, n, q), over);
-    t[0] = lanes::add(lanes::madd_lo(t[0], lanes::load(&m.n_down.0[0]), q), high);
-    for j in 1..W {
-        t[j] = lanes::madd_lo(t[j], lanes::load(&m.n_down.0[j]), q);
-        t[j] = lanes::madd_hi(t[j], lanes::load(&m.n.0[j]), q);
-    }
+    t[0] = lanes::add_low(t[0], over);
 }
 
 /// Brings every lane below `2^52`, for a number that `8 W` digits have room for.
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn carry<const W: usize>(t: &mut [V; W]) {
     let (zero, mask) = (lanes::splat(0), lanes::splat(MASK52));
