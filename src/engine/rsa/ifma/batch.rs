@@ -81,6 +81,21 @@ impl Drop for Rows {
     }
 }
 
+/// Room to compute in: for a product, and for twice what is squared.
+struct Room {
+    t: Rows,
+    twice: Rows,
+}
+
+impl Room {
+    fn new(len: usize) -> Self {
+        Room {
+            t: Rows::zero(2 * len),
+            twice: Rows::zero(len),
+        }
+    }
+}
+
 /// The moduli of the lanes, as [`Wide`] has them.
 struct Moduli {
     n: Rows,
@@ -145,12 +160,12 @@ fn write<const N: usize>(
 )]
 fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -> Rows {
     let len = m.len();
-    let mut t = Rows::zero(2 * len);
+    let mut room = Room::new(len);
     // The entries one after the other: 1, x, x^2 and so on.
     let mut table = Rows::zero(len << WINDOW);
     table.0[..len].copy_from_slice(&m.one.0);
     let mut power = Rows::zero(len);
-    mul(m, &mut power, &base.0, &m.enter.0, &mut t);
+    mul(m, &mut power, &base.0, &m.enter.0, &mut room);
     table.0[len..2 * len].copy_from_slice(&power.0);
     for i in 2..1 << WINDOW {
         let (known, next) = table.0.split_at_mut(i * len);
@@ -159,7 +174,7 @@ fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -
             &mut power,
             &known[(i - 1) * len..],
             &known[len..2 * len],
-            &mut t,
+            &mut room,
         );
         next[..len].copy_from_slice(&power.0);
     }
@@ -168,16 +183,16 @@ fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -
     let mut factor = Rows::zero(len);
     for at in (0..64 * N).step_by(WINDOW).rev() {
         for _ in 0..WINDOW {
-            square(m, &mut power, &mut t);
+            square(m, &mut power, &mut room);
         }
         let window = exponents.map(|e| (e[at / 64] >> (at % 64)) & ((1 << WINDOW) - 1));
         select(&mut factor, &table, &window);
-        mul_assign(m, &mut power, &factor.0, &mut t);
+        mul_assign(m, &mut power, &factor.0, &mut room);
     }
     // Times 1: out of Montgomery's form, and at most n.
     let mut one = Rows::zero(len);
     one.0[0] = Row([1; LANES]);
-    mul_assign(m, &mut power, &one.0, &mut t);
+    mul_assign(m, &mut power, &one.0, &mut room);
     power
 }
 
@@ -186,16 +201,16 @@ fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -
     target_feature(enable = "avx512f,avx512ifma")
 )]
 fn pow_vartime(m: &Moduli, base: &Rows, e: u64) -> Rows {
-    let mut t = Rows::zero(2 * m.len());
+    let mut room = Room::new(m.len());
     let mut entered = Rows::zero(m.len());
-    mul(m, &mut entered, &base.0, &m.enter.0, &mut t);
+    mul(m, &mut entered, &base.0, &m.enter.0, &mut room);
     let mut power = Rows(entered.0.clone());
     for bit in (0..e.ilog2()).rev() {
-        square(m, &mut power, &mut t);
+        square(m, &mut power, &mut room);
         if (e >> bit) & 1 == 1 {
             // The last factor is not in Montgomery's form, and so the power neither.
             let factor = if bit == 0 { base } else { &entered };
-            mul_assign(m, &mut power, &factor.0, &mut t);
+            mul_assign(m, &mut power, &factor.0, &mut room);
         }
     }
     power
@@ -222,17 +237,14 @@ fn select(out: &mut Rows, table: &Rows, wanted: &[u64; LANES]) {
     }
 }
 
-/// `out = a b / R mod n`, below `2 n`; `t` is room for the product.
+/// `out = a b / R mod n`, below `2 n`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma")
 )]
-fn mul(m: &Moduli, out: &mut Rows, a: &[Row], b: &[Row], t: &mut Rows) {
-    clear(t);
-    for (i, block) in b.as_chunks::<BLOCK>().0.iter().enumerate() {
-        add_rows(&mut t.0[i * BLOCK..], a, &load_block(block));
-    }
-    reduce(m, out, t);
+fn mul(m: &Moduli, out: &mut Rows, a: &[Row], b: &[Row], room: &mut Room) {
+    product(&mut room.t, a, b);
+    reduce(m, out, &mut room.t);
 }
 
 /// `a` becomes `a b / R mod n`.
@@ -240,46 +252,66 @@ fn mul(m: &Moduli, out: &mut Rows, a: &[Row], b: &[Row], t: &mut Rows) {
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma")
 )]
-fn mul_assign(m: &Moduli, a: &mut Rows, b: &[Row], t: &mut Rows) {
-    clear(t);
-    for (i, block) in b.as_chunks::<BLOCK>().0.iter().enumerate() {
-        add_rows(&mut t.0[i * BLOCK..], &a.0, &load_block(block));
-    }
-    reduce(m, a, t);
+fn mul_assign(m: &Moduli, a: &mut Rows, b: &[Row], room: &mut Room) {
+    product(&mut room.t, &a.0, b);
+    reduce(m, a, &mut room.t);
 }
 
-/// `a` becomes `a a / R mod n`: each pair of digits once, twice that, and the squares.
+/// `t = a b`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma")
 )]
-fn square(m: &Moduli, a: &mut Rows, t: &mut Rows) {
-    clear(t);
+fn product(t: &mut Rows, a: &[Row], b: &[Row]) {
+    let mut filled = 0;
+    for (i, block) in b.as_chunks::<BLOCK>().0.iter().enumerate() {
+        add_rows(&mut t.0[i * BLOCK..], filled, a, &load_block(block));
+        filled = a.len();
+    }
+}
+
+/// `a` becomes `a a / R mod n`: each pair of digits once, one of them doubled, and the squares.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma")
+)]
+fn square(m: &Moduli, a: &mut Rows, room: &mut Room) {
+    let Room { t, twice } = room;
+    double(twice, a);
+    let (len, mut filled) = (a.0.len(), 0);
     for (i, block) in a.0.as_chunks::<BLOCK>().0.iter().enumerate() {
         let at = i * BLOCK;
         let block = load_block(block);
-        add_pairs(&mut t.0[2 * at..2 * at + 2 * BLOCK], &block);
-        add_rows(&mut t.0[2 * at + BLOCK..], &a.0[at + BLOCK..], &block);
-    }
-    for (row, pair) in a.0.iter().zip(t.0.as_chunks_mut::<2>().0) {
-        let digit = lanes::load(&row.0);
-        let low = lanes::shl::<1>(lanes::load(&pair[0].0));
-        let high = lanes::shl::<1>(lanes::load(&pair[1].0));
-        lanes::store(lanes::madd_lo(low, digit, digit), &mut pair[0].0);
-        lanes::store(lanes::madd_hi(high, digit, digit), &mut pair[1].0);
+        add_square(&mut t.0[2 * at..], filled, &block);
+        if let Some(behind) = twice.0.get_mut(at + BLOCK) {
+            // What was carried to it is the block's own.
+            let digit = lanes::and(lanes::load(&behind.0), lanes::splat(!1));
+            lanes::store(digit, &mut behind.0);
+            let filled = filled.max(2 * BLOCK) - BLOCK;
+            add_rows(
+                &mut t.0[2 * at + BLOCK..],
+                filled,
+                &twice.0[at + BLOCK..],
+                &block,
+            );
+        }
+        filled = len - at - BLOCK;
     }
     reduce(m, a, t);
 }
 
-/// In whole vectors: what is stored in parts is loaded late.
-#[inline]
+/// `twice = 2 a`, for a number of which the digits have room for another bit.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma")
 )]
-fn clear(t: &mut Rows) {
-    for row in &mut t.0 {
-        lanes::store(lanes::splat(0), &mut row.0);
+fn double(twice: &mut Rows, a: &Rows) {
+    let (mask, mut below) = (lanes::splat(MASK52), lanes::splat(0));
+    for (to, from) in twice.0.iter_mut().zip(&a.0) {
+        let digit = lanes::load(&from.0);
+        let doubled = lanes::and(lanes::shl::<1>(digit), mask);
+        lanes::store(lanes::or(doubled, lanes::shr::<51>(below)), &mut to.0);
+        below = digit;
     }
 }
 
@@ -296,19 +328,26 @@ fn load_block(rows: &[Row; BLOCK]) -> [V; BLOCK] {
     block
 }
 
-/// `t += a block`, in the first `a.len() + BLOCK` columns.
+/// `t += a block`, in the first `a.len() + BLOCK` columns. Of those only the first `filled` hold
+/// anything; the others are not read.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma")
 )]
-fn add_rows(t: &mut [Row], a: &[Row], block: &[V; BLOCK]) {
-    let mut columns = [lanes::splat(0); BLOCK];
-    for r in 0..BLOCK {
-        columns[r] = lanes::load(&t[r].0);
+fn add_rows(t: &mut [Row], filled: usize, a: &[Row], block: &[V; BLOCK]) {
+    let zero = lanes::splat(0);
+    let mut columns = [zero; BLOCK];
+    if filled > 0 {
+        for r in 0..BLOCK {
+            columns[r] = lanes::load(&t[r].0);
+        }
     }
     for (j, a) in a.iter().enumerate() {
         let a = lanes::load(&a.0);
-        let mut above = lanes::load(&t[j + BLOCK].0);
+        let mut above = zero;
+        if j + BLOCK < filled {
+            above = lanes::load(&t[j + BLOCK].0);
+        }
         for r in 0..BLOCK {
             columns[r] = lanes::madd_lo(columns[r], a, block[r]);
         }
@@ -326,12 +365,12 @@ fn add_rows(t: &mut [Row], a: &[Row], block: &[V; BLOCK]) {
     }
 }
 
-/// `t +=` the products of all pairs within a block.
+/// `t +=` the square of a block, of whose columns only the first `filled` hold anything.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma")
 )]
-fn add_pairs(t: &mut [Row], block: &[V; BLOCK]) {
+fn add_square(t: &mut [Row], filled: usize, block: &[V; BLOCK]) {
     let mut columns = [lanes::splat(0); 2 * BLOCK];
     for i in 0..BLOCK {
         for j in i + 1..BLOCK {
@@ -339,9 +378,24 @@ fn add_pairs(t: &mut [Row], block: &[V; BLOCK]) {
             columns[i + j + 1] = lanes::madd_hi(columns[i + j + 1], block[i], block[j]);
         }
     }
-    for (row, column) in t.iter_mut().zip(columns) {
-        let sum = lanes::add(lanes::load(&row.0), column);
-        lanes::store(sum, &mut row.0);
+    for i in 0..BLOCK {
+        let (low, high) = (columns[2 * i], columns[2 * i + 1]);
+        columns[2 * i] = lanes::madd_lo(lanes::shl::<1>(low), block[i], block[i]);
+        columns[2 * i + 1] = lanes::madd_hi(lanes::shl::<1>(high), block[i], block[i]);
+    }
+    // By whole blocks, so that the columns stay in registers.
+    if filled > 0 {
+        for r in 0..BLOCK {
+            columns[r] = lanes::add(columns[r], lanes::load(&t[r].0));
+        }
+    }
+    if filled > BLOCK {
+        for r in BLOCK..2 * BLOCK {
+            columns[r] = lanes::add(columns[r], lanes::load(&t[r].0));
+        }
+    }
+    for r in 0..2 * BLOCK {
+        lanes::store(columns[r], &mut t[r].0);
     }
 }
 
@@ -373,70 +427,36 @@ fn reduce(m: &Moduli, out: &mut Rows, t: &mut Rows) {
     target_feature(enable = "avx512f,avx512ifma")
 )]
 fn clear_block(m: &Moduli, t: &mut [Row]) {
-    let zero = lanes::splat(0);
+    let (zero, mask) = (lanes::splat(0), lanes::splat(MASK52));
     let n0 = lanes::load(&m.n0.0);
     let mut n = [zero; BLOCK];
-    let mut columns = [zero; BLOCK + 1];
+    let mut columns = [zero; BLOCK];
     let mut q = [zero; BLOCK];
     for r in 0..BLOCK {
         n[r] = lanes::load(&m.n.0[r].0);
         columns[r] = lanes::load(&t[r].0);
     }
-    columns[BLOCK] = lanes::load(&t[BLOCK].0);
-    // Spelled out, so that the columns stay in registers.
-    macro_rules! for_each_column {
-        ($f:ident($($argument:expr),*)) => {{
-            $f::<0>($($argument),*); $f::<1>($($argument),*); $f::<2>($($argument),*);
-            $f::<3>($($argument),*); $f::<4>($($argument),*); $f::<5>($($argument),*);
-            $f::<6>($($argument),*); $f::<7>($($argument),*); $f::<8>($($argument),*);
-            $f::<9>($($argument),*);
-        }};
+    // As in `add_rows`, with the factor found on the way.
+    for (j, q) in q.iter_mut().enumerate() {
+        *q = lanes::madd_lo(zero, columns[0], n0);
+        let mut above = lanes::load(&t[j + BLOCK].0);
+        // What makes the low bits zero carries, unless they are zero.
+        let carry = lanes::shr::<52>(lanes::add(columns[0], mask));
+        // The next turn waits for this one's second column alone.
+        let high = lanes::madd_hi(carry, n[0], *q);
+        for r in 1..BLOCK {
+            columns[r] = lanes::madd_lo(columns[r], n[r], *q);
+        }
+        columns[1] = lanes::add(columns[1], high);
+        for r in 2..BLOCK {
+            columns[r] = lanes::madd_hi(columns[r], n[r - 1], *q);
+        }
+        above = lanes::madd_hi(above, n[BLOCK - 1], *q);
+        let [_, c1, c2, c3, c4, c5, c6, c7, c8, c9] = columns;
+        columns = [c1, c2, c3, c4, c5, c6, c7, c8, c9, above];
     }
-    for_each_column!(clear_column(&n, n0, &mut columns, &mut q));
-    // What of q times the first block of n lies behind: columns BLOCK to 2 BLOCK.
-    let mut behind = [zero; BLOCK];
-    behind[0] = columns[BLOCK];
-    for r in 1..BLOCK {
-        behind[r] = lanes::load(&t[BLOCK + r].0);
-    }
-    for_each_column!(add_behind(&n, &q, &mut behind));
     for r in 0..BLOCK {
-        lanes::store(behind[r], &mut t[BLOCK + r].0);
+        lanes::store(columns[r], &mut t[BLOCK + r].0);
     }
-    add_rows(&mut t[BLOCK..], &m.n.0[BLOCK..], &q);
-}
-
-/// Finds the digit of `q` that makes column `R` zero, and adds its multiple of `n` as far as
-/// the columns of the block go.
-#[inline]
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
-)]
-fn clear_column<const R: usize>(
-    n: &[V; BLOCK],
-    n0: V,
-    columns: &mut [V; BLOCK + 1],
-    q: &mut [V; BLOCK],
-) {
-    q[R] = lanes::madd_lo(lanes::splat(0), columns[R], n0);
-    for j in 0..BLOCK - R {
-        columns[R + j] = lanes::madd_lo(columns[R + j], n[j], q[R]);
-        columns[R + j + 1] = lanes::madd_hi(columns[R + j + 1], n[j], q[R]);
-    }
-    columns[R + 1] = lanes::add(columns[R + 1], lanes::shr::<52>(columns[R]));
-}
-
-/// Adds what digit `R` of `q` times the first block of `n` has behind the block.
-#[inline]
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
-)]
-fn add_behind<const R: usize>(n: &[V; BLOCK], q: &[V; BLOCK], behind: &mut [V; BLOCK]) {
-    for j in BLOCK - R..BLOCK {
-        let at = R + j - BLOCK;
-        behind[at] = lanes::madd_lo(behind[at], n[j], q[R]);
-        behind[at + 1] = lanes::madd_hi(behind[at + 1], n[j], q[R]);
-    }
+    add_rows(&mut t[BLOCK..], m.len(), &m.n.0[BLOCK..], &q);
 }
