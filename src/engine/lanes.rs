@@ -8,6 +8,8 @@
 //! under valgrind, which does not know them and so could not tell whether a kernel branches on
 //! a secret (`tests/constant_time.rs`).
 
+pub(crate) mod half;
+
 #[cfg(strongroom_emulated_lanes)]
 pub(crate) use emulated::*;
 #[cfg(not(strongroom_emulated_lanes))]
@@ -154,13 +156,6 @@ mod real {
         _mm512_permutexvar_epi64(from, a)
     }
 
-    /// Lane `i` from lane `i & !1`.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
-    pub(crate) fn even_lanes(a: V) -> V {
-        _mm512_unpacklo_epi64(a, a)
-    }
-
     /// Lane `i` from the lane of `low` that the low four bits of `index` say, 8 to 15 being
     /// those of `high`. Takes the same time for every index.
     #[inline]
@@ -223,52 +218,6 @@ mod real {
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(crate) fn or_where(lanes: u8, a: V, b: V) -> V {
         _mm512_mask_or_epi64(a, lanes, a, b)
-    }
-
-    /// The first lane of a vector alone: half the work where a processor has eight lanes in
-    /// two halves.
-    pub(crate) type Low = __m128i;
-
-    /// The first lane.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
-    pub(crate) fn low(a: V) -> Low {
-        _mm512_castsi512_si128(a)
-    }
-
-    /// [`madd_lo`].
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
-    pub(crate) fn low_madd_lo(acc: Low, a: Low, b: Low) -> Low {
-        _mm_madd52lo_epu64(acc, a, b)
-    }
-
-    /// [`add`].
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
-    pub(crate) fn low_add(a: Low, b: Low) -> Low {
-        _mm_add_epi64(a, b)
-    }
-
-    /// [`shr`].
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
-    pub(crate) fn low_shr<const N: i32>(a: Low) -> Low {
-        _mm_srli_epi64::<N>(a)
-    }
-
-    /// In all lanes.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
-    pub(crate) fn spread(a: Low) -> V {
-        _mm512_broadcastq_epi64(a)
-    }
-
-    /// `a`, with `b` added to its first lane.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
-    pub(crate) fn add_low(a: V, b: Low) -> V {
-        _mm512_mask_add_epi64(a, 1, a, _mm512_castsi128_si512(b))
     }
 }
 
@@ -390,11 +339,6 @@ mod emulated {
         V(from_fn(|i| a.0[i ^ N as usize]))
     }
 
-    #[inline]
-    pub(crate) fn even_lanes(a: V) -> V {
-        V(from_fn(|i| a.0[i & !1]))
-    }
-
     /// Masks, and no index, so that a checker of memory sees no secret address either.
     #[inline]
     pub(crate) fn pick16(index: V, low: V, high: V) -> V {
@@ -465,39 +409,5 @@ mod emulated {
     #[inline]
     pub(crate) fn or_where(lanes: u8, a: V, b: V) -> V {
         V(from_fn(|i| a.0[i] | (b.0[i] & ones_where(lanes, i))))
-    }
-
-    pub(crate) type Low = u64;
-
-    #[inline]
-    pub(crate) fn low(a: V) -> Low {
-        a.0[0]
-    }
-
-    #[inline]
-    pub(crate) fn low_madd_lo(acc: Low, a: Low, b: Low) -> Low {
-        acc.wrapping_add((lo52(a) * lo52(b)) as u64 & super::MASK52)
-    }
-
-    #[inline]
-    pub(crate) fn low_add(a: Low, b: Low) -> Low {
-        a.wrapping_add(b)
-    }
-
-    #[inline]
-    pub(crate) fn low_shr<const N: i32>(a: Low) -> Low {
-        a >> N
-    }
-
-    #[inline]
-    pub(crate) fn spread(a: Low) -> V {
-        V([a; 8])
-    }
-
-    #[inline]
-    pub(crate) fn add_low(a: V, b: Low) -> V {
-        let mut sum = a;
-        sum.0[0] = sum.0[0].wrapping_add(b);
-        sum
     }
 }

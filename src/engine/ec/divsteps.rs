@@ -134,7 +134,7 @@ pub(super) struct Matrix {
 }
 
 /// Half a round: of 62 bits of `f` and `g`, which decide as many steps, 60 are used.
-const STEPS: usize = 30;
+pub(super) const STEPS: usize = 30;
 
 /// Thirty steps on the low bits of `f` and `g`. `zeta` is `-(delta + 1/2)`.
 ///
@@ -165,14 +165,7 @@ fn divsteps<const N: usize>(
             uv[i] = uv[i].wrapping_add(uv[i]);
         }
     }
-    let low = |both: i64| i64::from(both as i32);
-    let high = |both: i64| both.wrapping_sub(low(both)) >> 32;
-    from_fn(|i| Matrix {
-        u: low(uv[i]),
-        v: high(uv[i]),
-        q: low(qr[i]),
-        r: high(qr[i]),
-    })
+    from_fn(|i| Matrix::unpack(uv[i], qr[i]))
 }
 
 /// `(f, g) = matrix (f, g) / 2^62`, which is exact.
@@ -265,9 +258,22 @@ fn low62(c: i128) -> i64 {
 }
 
 impl Matrix {
+    /// From `u + 2^32 v` and `q + 2^32 r`, none of which passes 2^30.
+    #[inline]
+    pub(super) fn unpack(uv: i64, qr: i64) -> Matrix {
+        let low = |both: i64| i64::from(both as i32);
+        let high = |both: i64| both.wrapping_sub(low(both)) >> 32;
+        Matrix {
+            u: low(uv),
+            v: high(uv),
+            q: low(qr),
+            r: high(qr),
+        }
+    }
+
     /// This after another: 60 steps, times four, so that it is as if there had been 62.
     #[inline]
-    fn after(&self, first: &Matrix) -> Matrix {
+    pub(super) fn after(&self, first: &Matrix) -> Matrix {
         Matrix {
             u: (self.u * first.u + self.v * first.q) << 2,
             v: (self.u * first.v + self.v * first.r) << 2,

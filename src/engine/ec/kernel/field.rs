@@ -28,7 +28,7 @@ type Columns = [V; 16];
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn broadcast<const L: usize>(limbs: &[u64; L]) -> Fe<L> {
     let mut all = [splat(0); L];
@@ -42,7 +42,7 @@ pub(crate) fn broadcast<const L: usize>(limbs: &[u64; L]) -> Fe<L> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn mul<M: Modulus<L>, const L: usize>(a: &Fe<L>, b: &Fe<L>) -> Fe<L> {
     let mut columns = [splat(0); 16];
@@ -54,7 +54,7 @@ pub(crate) fn mul<M: Modulus<L>, const L: usize>(a: &Fe<L>, b: &Fe<L>) -> Fe<L> 
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn square<M: Modulus<L>, const L: usize>(a: &Fe<L>) -> Fe<L> {
     carry(reduce::<M, L>(square_product(a)))
@@ -64,7 +64,7 @@ pub(crate) fn square<M: Modulus<L>, const L: usize>(a: &Fe<L>) -> Fe<L> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn mul_add<M: Modulus<L>, const L: usize>(
     a: &Fe<L>,
@@ -82,7 +82,7 @@ pub(crate) fn mul_add<M: Modulus<L>, const L: usize>(
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn square_add<M: Modulus<L>, const L: usize>(a: &Fe<L>, c: &Fe<L>, d: &Fe<L>) -> Fe<L> {
     let mut columns = square_product(a);
@@ -94,7 +94,7 @@ pub(crate) fn square_add<M: Modulus<L>, const L: usize>(a: &Fe<L>, c: &Fe<L>, d:
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn sum<const L: usize>(a: &Fe<L>, b: &Fe<L>) -> Fe<L> {
     let mut limbs = a.0;
@@ -108,7 +108,7 @@ pub(crate) fn sum<const L: usize>(a: &Fe<L>, b: &Fe<L>) -> Fe<L> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn sub<M: Modulus<L>, const L: usize, const K: u64>(a: &Fe<L>, b: &Fe<L>) -> Fe<L> {
     let multiple = const { times(&M::M, K) };
@@ -123,7 +123,7 @@ pub(crate) fn sub<M: Modulus<L>, const L: usize, const K: u64>(a: &Fe<L>, b: &Fe
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn negated_sum<M: Modulus<L>, const L: usize, const K: u64>(
     a: &Fe<L>,
@@ -141,7 +141,7 @@ pub(crate) fn negated_sum<M: Modulus<L>, const L: usize, const K: u64>(
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn negate<M: Modulus<L>, const L: usize, const K: u64>(a: &Fe<L>) -> Fe<L> {
     negate_if::<M, L, K>(!0, a)
@@ -151,7 +151,7 @@ pub(crate) fn negate<M: Modulus<L>, const L: usize, const K: u64>(a: &Fe<L>) -> 
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn negate_if<M: Modulus<L>, const L: usize, const K: u64>(
     mask: Mask,
@@ -169,7 +169,7 @@ pub(crate) fn negate_if<M: Modulus<L>, const L: usize, const K: u64>(
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn reduce_once<M: Modulus<L>, const L: usize>(a: &Fe<L>) -> Fe<L> {
     let mut limbs = a.0;
@@ -186,7 +186,7 @@ pub(crate) fn reduce_once<M: Modulus<L>, const L: usize>(a: &Fe<L>) -> Fe<L> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn from_montgomery<M: Modulus<L>, const L: usize>(a: &Fe<L>) -> Fe<L> {
     let mut columns = [splat(0); 16];
@@ -198,7 +198,7 @@ pub(crate) fn from_montgomery<M: Modulus<L>, const L: usize>(a: &Fe<L>) -> Fe<L>
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn is_zero<const L: usize>(a: &Fe<L>) -> Mask {
     let mut zero = equal(a.0[0], splat(0));
@@ -212,7 +212,7 @@ pub(crate) fn is_zero<const L: usize>(a: &Fe<L>) -> Mask {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn select<const L: usize>(mask: Mask, a: &Fe<L>, b: &Fe<L>) -> Fe<L> {
     let mut limbs = a.0;
@@ -226,7 +226,7 @@ pub(crate) fn select<const L: usize>(mask: Mask, a: &Fe<L>, b: &Fe<L>) -> Fe<L> 
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn swap<const L: usize, const N: i64>(a: &Fe<L>) -> Fe<L> {
     let mut limbs = a.0;
@@ -240,7 +240,7 @@ pub(crate) fn swap<const L: usize, const N: i64>(a: &Fe<L>) -> Fe<L> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn product<const L: usize>(columns: &mut Columns, a: &Fe<L>, b: &Fe<L>) {
     for i in 0..L {
@@ -256,7 +256,7 @@ fn product<const L: usize>(columns: &mut Columns, a: &Fe<L>, b: &Fe<L>) {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn square_product<const L: usize>(a: &Fe<L>) -> Columns {
     let mut columns = [splat(0); 16];
@@ -281,7 +281,7 @@ fn square_product<const L: usize>(a: &Fe<L>) -> Columns {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn reduce<M: Modulus<L>, const L: usize>(mut columns: Columns) -> [V; L] {
     for i in 0..L {
@@ -317,7 +317,7 @@ fn reduce<M: Modulus<L>, const L: usize>(mut columns: Columns) -> [V; L] {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn carry<const L: usize>(mut limbs: [V; L]) -> Fe<L> {
     for i in 0..L - 1 {

@@ -8,18 +8,17 @@ use super::field::{Fe, broadcast, is_zero, mul, reduce_once, select, swap};
 use super::limbs::scatter;
 use super::modulus::Modulus;
 use crate::engine::ec::divsteps::{
-    Matrix, Prime, WORDS, Wide, normalise, repack, update_de, update_fg,
+    Matrix, Prime, STEPS, WORDS, Wide, normalise, repack, update_de, update_fg,
 };
 use crate::engine::erase::erase;
-use crate::engine::lanes::{
-    Mask, V, add, blend, even_lanes, has_bits, load, sar, splat, store, sub,
-};
+use crate::engine::lanes::Mask;
+use crate::engine::lanes::half::{H, add, and, even_lanes, load, sar, splat, store, sub, xor};
 
 /// Replaces each lane of each element, all in Montgomery form and below `2 m`, by its inverse
 /// in Montgomery form, below `2 m`. Zero stays zero.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn invert_all<M: Modulus<L>, const L: usize>(elements: &mut [Fe<L>]) {
     let products = Products::of::<M>(elements);
@@ -30,7 +29,7 @@ pub(crate) fn invert_all<M: Modulus<L>, const L: usize>(elements: &mut [Fe<L>]) 
 /// The same for elements modulo two primes, in little more time than for one.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn invert_both<M1: Modulus<L>, M2: Modulus<L>, const L: usize>(
     first: &mut [Fe<L>],
@@ -47,7 +46,7 @@ pub(crate) fn invert_both<M1: Modulus<L>, M2: Modulus<L>, const L: usize>(
 /// be. Zero stays zero.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn invert_two<M1: Modulus<L>, M2: Modulus<L>, const L: usize>(
     first: [u64; L],
@@ -75,7 +74,7 @@ struct Products<const L: usize> {
 impl<const L: usize> Products<L> {
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn of<M: Modulus<L>>(elements: &mut [Fe<L>]) -> Self {
         let one = broadcast(&M::R1);
@@ -107,7 +106,7 @@ impl<const L: usize> Products<L> {
     /// Down again, from the inverse of `all`.
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn invert<M: Modulus<L>>(mut self, elements: &mut [Fe<L>], inverse: &[u64; L]) {
         // From 1 / (a R) to R / a.
@@ -128,7 +127,7 @@ impl<const L: usize> Products<L> {
 /// A step waits for the one before it, so two inversions side by side take as long as one.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn invert<const L: usize, const N: usize>(primes: [&Prime; N], a: [[u64; L]; N]) -> [[u64; L]; N] {
     let mut numbers: [_; N] = from_fn(|i| Number::new(primes[i], &a[i]));
@@ -185,52 +184,60 @@ const fn words(limbs: usize) -> usize {
     (52 * limbs).div_ceil(62)
 }
 
-/// Of 62 bits of `f` and `g`, which decide as many steps, 60 are used: ten times that is enough
-/// for P-256.
-const STEPS: usize = 60;
-
 /// Sixty steps on the lowest words of `f` and `g`, of up to two inversions. `zeta` is
 /// `-(delta + 1/2)`.
 ///
 /// A step does the same to `f` and `g` as to the rows of the matrix, so all of them are lanes:
-/// `[f, u, f, v]` and `[g, q, g, r]` for each inversion. Everything is halved with `g`, where
-/// `u` and `v` would be doubled: so the rows begin as 2^62 and are exact to the last step.
+/// `[f, u + 2^32 v]` and `[g, q + 2^32 r]` for each inversion. Everything is halved with `g`,
+/// where `u` and `v` would be doubled: so the rows begin as 2^30 and are exact to the last of
+/// thirty steps.
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn divsteps<const N: usize>(zeta: &mut V, low: [[i64; 2]; N]) -> [Matrix; N] {
-    let word = |which: usize, first: [u64; 8]| {
-        let mut words = splat(low[0][which].cast_unsigned());
-        for (i, other) in low.iter().enumerate().skip(1) {
-            words = blend(0xF << (4 * i), splat(other[which].cast_unsigned()), words);
-        }
-        blend(0b0101_0101, words, load(&first))
-    };
-    const ONE: u64 = 1 << 62;
-    let mut f = word(0, [0, ONE, 0, 0, 0, ONE, 0, 0]);
-    let mut g = word(1, [0, 0, 0, ONE, 0, 0, 0, ONE]);
-    let (minus_one, minus_two) = (splat(u64::MAX), splat(u64::MAX - 1));
-    for _ in 0..STEPS {
-        let negative = has_bits(*zeta, 1 << 63);
-        let odd = has_bits(even_lanes(g), 1);
-        let swap = negative & odd;
-        // g becomes (g - f) / 2 or (g + f) / 2, if it is odd; f what g was, for the first.
-        let sum = blend(negative, sub(g, f), add(g, f));
-        f = blend(swap, g, f);
-        g = sar::<1>(blend(odd, sum, g));
-        *zeta = blend(swap, sub(minus_two, *zeta), add(*zeta, minus_one));
+fn divsteps<const N: usize>(zeta: &mut H, low: [[i64; 2]; N]) -> [Matrix; N] {
+    let (mut top, mut bottom) = ([0; 4], [0; 4]);
+    for (i, [f, g]) in low.into_iter().enumerate() {
+        top[2 * i] = f.cast_unsigned();
+        bottom[2 * i] = g.cast_unsigned();
     }
-    let (mut top, mut bottom) = ([0; 8], [0; 8]);
-    store(f, &mut top);
-    store(g, &mut bottom);
-    from_fn(|i| Matrix {
-        u: top[4 * i + 1].cast_signed(),
-        v: top[4 * i + 3].cast_signed(),
-        q: bottom[4 * i + 1].cast_signed(),
-        r: bottom[4 * i + 3].cast_signed(),
-    })
+    let [first, second] = from_fn(|_| {
+        for i in 0..N {
+            top[2 * i + 1] = 1 << 30;
+            bottom[2 * i + 1] = 1 << 62;
+        }
+        let (mut f, mut g) = (load(&top), load(&bottom));
+        for _ in 0..STEPS {
+            step(zeta, &mut f, &mut g);
+        }
+        store(f, &mut top);
+        store(g, &mut bottom);
+        from_fn::<_, N, _>(|i| {
+            let [uv, qr] = [top[2 * i + 1], bottom[2 * i + 1]];
+            Matrix::unpack(uv.cast_signed(), qr.cast_signed())
+        })
+    });
+    from_fn(|i| second[i].after(&first[i]))
+}
+
+/// `g` becomes `(g - f) / 2` or `(g + f) / 2`, if it is odd; `f` what `g` was, for the first.
+///
+/// By masks of whole lanes: those of a bit for each lane take longer to come by.
+#[inline]
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
+)]
+fn step(zeta: &mut H, f: &mut H, g: &mut H) {
+    let negative = sar::<63>(*zeta);
+    let odd = sub(splat(0), and(even_lanes(*g), splat(1)));
+    let swap = and(negative, odd);
+    let signed = sub(xor(*f, negative), negative);
+    let sum = add(*g, and(signed, odd));
+    *f = xor(*f, and(xor(*f, *g), swap));
+    *g = sar::<1>(sum);
+    *zeta = add(xor(*zeta, swap), splat(u64::MAX));
 }
 
 /// Not inlined: it is arithmetic on words, which a compiler that may use vectors slows down.
@@ -250,7 +257,7 @@ fn update<const L: usize, const N: usize>(numbers: &mut [Number<'_>; N], matrice
 #[cfg(test)]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(super) fn invert_one<M: Modulus<L>, const L: usize>(a: &[u64; L]) -> [u64; L] {
     let prime = Prime::of(&M::M, 52);

@@ -36,7 +36,7 @@ pub(crate) fn to_bytes(limbs: &[u64], bytes: &mut [u8]) {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn gather<const L: usize>(lanes: &[[u64; L]; 8]) -> Fe<L> {
     let mut columns = [[0; 8]; L];
@@ -50,7 +50,7 @@ pub(crate) fn gather<const L: usize>(lanes: &[[u64; L]; 8]) -> Fe<L> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn scatter<const L: usize>(a: &Fe<L>) -> [[u64; L]; 8] {
     let columns = columns(a);
@@ -61,7 +61,7 @@ pub(crate) fn scatter<const L: usize>(a: &Fe<L>) -> [[u64; L]; 8] {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn from_columns<const L: usize>(columns: &[[u64; 8]; L]) -> Fe<L> {
     let mut limbs = super::field::broadcast(&[0; L]);
@@ -75,7 +75,7 @@ pub(crate) fn from_columns<const L: usize>(columns: &[[u64; 8]; L]) -> Fe<L> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn columns<const L: usize>(a: &Fe<L>) -> [[u64; 8]; L] {
     let mut columns = [[0; 8]; L];

@@ -36,7 +36,7 @@ pub(crate) struct Affine<const L: usize> {
 /// `a + b`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn add_affine<M: Modulus<L>, const L: usize>(a: &Point<L>, b: &Affine<L>) -> Point<L> {
     let u = mul::<M, L>(&b.x, &a.zz); // 1.13
@@ -49,7 +49,7 @@ pub(crate) fn add_affine<M: Modulus<L>, const L: usize>(a: &Point<L>, b: &Affine
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn finish<M: Modulus<L>, const L: usize>(
     x1: &Fe<L>,
@@ -84,7 +84,7 @@ fn finish<M: Modulus<L>, const L: usize>(
 /// `2 a`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn double<C: Curve<L>, const L: usize>(a: &Point<L>) -> Point<L> {
     let u = sum(&a.y, &a.y); // 6
@@ -117,7 +117,7 @@ pub(crate) fn double<C: Curve<L>, const L: usize>(a: &Point<L>) -> Point<L> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn from_affine<M: Modulus<L>, const L: usize>(a: &Affine<L>) -> Point<L> {
     let one = broadcast(&M::R1);
@@ -133,7 +133,7 @@ pub(crate) fn from_affine<M: Modulus<L>, const L: usize>(a: &Affine<L>) -> Point
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn negate_affine_if<M: Modulus<L>, const L: usize>(
     mask: Mask,
@@ -149,7 +149,7 @@ pub(crate) fn negate_affine_if<M: Modulus<L>, const L: usize>(
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn select_point<const L: usize>(mask: Mask, a: &Point<L>, b: &Point<L>) -> Point<L> {
     Point {
@@ -163,7 +163,7 @@ pub(crate) fn select_point<const L: usize>(mask: Mask, a: &Point<L>, b: &Point<L
 /// The sum of all eight lanes, in each of them: `X` and `ZZ`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn sum_lanes<M: Modulus<L>, const L: usize>(a: &Point<L>) -> [Fe<L>; 2] {
     let a = add_lanes::<M, L, 4>(a);
@@ -177,7 +177,7 @@ pub(crate) fn sum_lanes<M: Modulus<L>, const L: usize>(a: &Point<L>) -> [Fe<L>; 
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn add_lanes<M: Modulus<L>, const L: usize, const N: i64>(a: &Point<L>) -> Point<L> {
     let (zz, zzz) = (swap::<L, N>(&a.zz), swap::<L, N>(&a.zzz));

@@ -27,7 +27,7 @@ const fn most_spread(limbs: usize) -> usize {
 /// be taken.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn sign_all<C: Curve<L>, const L: usize>(
     inputs: &[SignInput<'_>],
@@ -48,7 +48,7 @@ pub(crate) fn sign_all<C: Curve<L>, const L: usize>(
 /// One signature, the multiple of the generator spread over the lanes.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn sign_one<C: Curve<L>, const L: usize>(input: &SignInput<'_>) -> Option<Vec<u8>> {
     let [d, z] = key_and_digest::<C, L>(input);
@@ -69,7 +69,7 @@ pub(crate) fn sign_one<C: Curve<L>, const L: usize>(input: &SignInput<'_>) -> Op
 /// Up to 64 signatures, which share an inversion.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn sign_vectors<C: Curve<L>, const L: usize>(
     inputs: &[SignInput<'_>],
@@ -107,7 +107,7 @@ fn sign_vectors<C: Curve<L>, const L: usize>(
 /// `low + high R`, each below `R`, modulo the order, and below it.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn nonce<C: Curve<L>, const L: usize>(low: &Fe<L>, high: &Fe<L>) -> Fe<L> {
     // A product of what is below R with a number below n is below 2 n.
@@ -119,7 +119,7 @@ fn nonce<C: Curve<L>, const L: usize>(low: &Fe<L>, high: &Fe<L>) -> Fe<L> {
 /// `k` or `n - k`, whichever is odd: the points have the same x.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn odd<C: Curve<L>, const L: usize>(k: &Fe<L>) -> Fe<L> {
     let even = !has_bits(k.0[0], 1);
@@ -129,7 +129,7 @@ fn odd<C: Curve<L>, const L: usize>(k: &Fe<L>) -> Fe<L> {
 /// `s` or `n - s`, whichever is less, for an `s` below `n`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn lower<C: Curve<L>, const L: usize>(s: &Fe<L>) -> Fe<L> {
     // 2 s is even; less n, which is where it is above n, it is odd.
@@ -150,7 +150,7 @@ impl<const L: usize> Halves<L> {
     /// the nonce is zero its inverse is, and so `s`.
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn new<C: Curve<L>>(x: &Fe<L>, k_inverse: &Fe<L>, d: &Fe<L>, z: &Fe<L>) -> Self {
         // p < 2 n.
@@ -169,7 +169,7 @@ impl<const L: usize> Halves<L> {
     /// `r || s` of a lane.
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn signature<C: Curve<L>>(&self, lane: usize) -> Option<Vec<u8>> {
         let good = (self.failed >> lane) & 1 == 0;
@@ -192,7 +192,7 @@ fn key_and_digest<C: Curve<L>, const L: usize>(input: &SignInput<'_>) -> [[u64; 
 /// Two numbers of each signature, in its lane; the first's in the lanes that are left.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn numbers<const L: usize>(
     inputs: &[SignInput<'_>],

@@ -41,7 +41,7 @@ struct Round<const L: usize> {
 /// for one value of `k`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn add_base_spread<C: Curve<L>, const L: usize>(
     mut sum: Option<Point<L>>,
@@ -73,7 +73,7 @@ impl<const L: usize> Round<L> {
     #[inline]
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn bits(&self, limbs: V) -> V {
         let low = pick16(self.limb, limbs, splat(0));
@@ -87,7 +87,7 @@ impl<const L: usize> Round<L> {
     #[inline]
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn pick(&self, index: V) -> Affine<L> {
         let mut picked = infinity();
@@ -103,7 +103,7 @@ impl<const L: usize> Round<L> {
 #[cold]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn make_table<C: Curve<L>, const L: usize>() -> SpreadTable<L> {
     let digits = (8 * C::BYTES).div_ceil(WIDTH);

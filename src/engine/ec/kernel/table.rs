@@ -39,7 +39,7 @@ struct Window<const L: usize> {
 /// of `k`. That one gives `ZZ = 0`, which is treated as `r = 0` is, and as rare.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn add_base<C: Curve<L>, const L: usize>(
     mut sum: Option<Point<L>>,
@@ -71,7 +71,7 @@ impl Digit {
     #[inline]
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     pub(crate) fn of<const L: usize>(k: &Fe<L>, width: usize, i: usize, highest: bool) -> Digit {
         let (limb, shift) = (width * i / 52, width * i % 52);
@@ -87,7 +87,7 @@ impl Digit {
     #[inline]
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     pub(crate) fn from_bits(bits: V, width: usize, highest: Mask) -> Digit {
         // d + 2^width, which is odd; its bit `width` says that d is positive.
@@ -105,7 +105,7 @@ impl Digit {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn pick<const L: usize>(window: &Window<L>, index: V) -> Affine<L> {
     let (bit4, bit5) = (has_bits(index, 16), has_bits(index, 32));
@@ -128,7 +128,7 @@ fn pick<const L: usize>(window: &Window<L>, index: V) -> Affine<L> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn infinity<const L: usize>() -> Affine<L> {
     let zero = broadcast(&[0; L]);
@@ -138,7 +138,7 @@ pub(crate) fn infinity<const L: usize>() -> Affine<L> {
 /// The table, made when it is first asked for.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn base_table<C: Curve<L>, const L: usize>() -> &'static BaseTable<L> {
     C::kept_table().get_or_init(|| make_base_table::<C, L>())
@@ -147,7 +147,7 @@ fn base_table<C: Curve<L>, const L: usize>() -> &'static BaseTable<L> {
 #[cold]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn make_base_table<C: Curve<L>, const L: usize>() -> BaseTable<L> {
     let generator = generator::<C, L>();
@@ -172,7 +172,7 @@ fn make_base_table<C: Curve<L>, const L: usize>() -> BaseTable<L> {
 /// In Montgomery form, in all lanes.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn generator<C: Curve<L>, const L: usize>() -> Affine<L> {
     let into = broadcast(&C::Field::R2);
@@ -187,7 +187,7 @@ pub(crate) fn generator<C: Curve<L>, const L: usize>() -> Affine<L> {
 /// there are fewer, the first stands in other lanes.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn side_by_side<const L: usize>(
     points: &[(Affine<L>, Affine<L>)],
@@ -208,7 +208,7 @@ pub(crate) fn side_by_side<const L: usize>(
 /// From a window in each lane to eight entries in eight lanes.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn window_of<const L: usize>(entries: &[[[u64; L]; 8]], lane: usize) -> [[V; ENTRIES / 8]; L] {
     let mut window = [[splat(0); ENTRIES / 8]; L];
@@ -223,7 +223,7 @@ fn window_of<const L: usize>(entries: &[[[u64; L]; 8]], lane: usize) -> [[V; ENT
 /// `2^(step i) P` and its double, for `i < count`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn powers<C: Curve<L>, const L: usize>(
     p: &Affine<L>,
@@ -249,7 +249,7 @@ pub(crate) fn powers<C: Curve<L>, const L: usize>(
 /// `P, 3 P, 5 P ...`, for a `P` of large order.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn odd_multiples<M: Modulus<L>, const L: usize>(
     p: &Affine<L>,
@@ -269,7 +269,7 @@ pub(crate) fn odd_multiples<M: Modulus<L>, const L: usize>(
 /// With coordinates below the modulus.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn to_affine<M: Modulus<L>, const L: usize>(points: &[Point<L>]) -> Vec<Affine<L>> {
     let mut inverses: Vec<_> = points.iter().map(|point| point.zzz).collect();

@@ -88,7 +88,7 @@ fn field_agrees<M: Modulus<L>, const L: usize>() {
 
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn compute<M: Modulus<L>, const L: usize>(
     a: &[[u64; L]; 8],

@@ -46,7 +46,7 @@ const MOST_SPREAD: usize = 2;
 /// The tables of points that are on the curve, big-endian `x` and `y`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn tables<C: Curve<L>, const L: usize>(keys: &[(&[u8], &[u8])]) -> Vec<PublicTable<L>> {
     let mut tables = Vec::with_capacity(keys.len());
@@ -81,7 +81,7 @@ pub(crate) fn tables<C: Curve<L>, const L: usize>(keys: &[(&[u8], &[u8])]) -> Ve
 /// somebody who looks for one will see, and another way must be taken to tell.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn verify_all_vartime<C: Curve<L>, const L: usize>(
     inputs: &[Input<'_, L>],
@@ -115,7 +115,7 @@ struct Vector<'a, const L: usize> {
 impl<'a, const L: usize> Vector<'a, L> {
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn new<C: Curve<L>>(inputs: &'a [Input<'a, L>]) -> Self {
         let numbers: [_; 8] = from_fn(|lane| {
@@ -134,7 +134,7 @@ impl<'a, const L: usize> Vector<'a, L> {
 
     #[cfg_attr(
         not(strongroom_emulated_lanes),
-        target_feature(enable = "avx512f,avx512ifma")
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn verify<C: Curve<L>>(&self, s_inverse: &Fe<L>, verdicts: &mut Vec<Option<bool>>) {
         let z = gather(&from_fn(|lane| {
@@ -209,7 +209,7 @@ fn plus_order<C: Curve<L>, const L: usize>(r: &[u64; L]) -> Option<[u64; L]> {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn odd<C: Curve<L>, const L: usize>(u: &Fe<L>) -> (Fe<L>, Mask) {
     let even = !has_bits(u.0[0], 1);
@@ -219,7 +219,7 @@ fn odd<C: Curve<L>, const L: usize>(u: &Fe<L>) -> (Fe<L>, Mask) {
 /// The lanes in which a point's `X / ZZ` is `x`, which is below `p` and not in Montgomery form.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn has_x<C: Curve<L>, const L: usize>([numerator, zz]: [&Fe<L>; 2], x: &Fe<L>) -> Mask {
     let x = mul::<C::Field, L>(x, &broadcast(&C::Field::R2));
@@ -232,7 +232,7 @@ fn has_x<C: Curve<L>, const L: usize>([numerator, zz]: [&Fe<L>; 2], x: &Fe<L>) -
 /// for one key and one scalar in all lanes.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn multiply<C: Curve<L>, const L: usize, const SPREAD: bool>(
     tables: [&PublicTable<L>; 8],

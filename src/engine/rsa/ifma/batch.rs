@@ -156,7 +156,7 @@ fn write<const N: usize>(
 
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -> Rows {
     let len = m.len();
@@ -198,7 +198,7 @@ fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -
 
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn pow_vartime(m: &Moduli, base: &Rows, e: u64) -> Rows {
     let mut room = Room::new(m.len());
@@ -219,7 +219,7 @@ fn pow_vartime(m: &Moduli, base: &Rows, e: u64) -> Rows {
 /// In each lane the entry that its window names. All are read, whichever are wanted.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn select(out: &mut Rows, table: &Rows, wanted: &[u64; LANES]) {
     let wanted = lanes::load(black_box(wanted));
@@ -240,7 +240,7 @@ fn select(out: &mut Rows, table: &Rows, wanted: &[u64; LANES]) {
 /// `out = a b / R mod n`, below `2 n`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn mul(m: &Moduli, out: &mut Rows, a: &[Row], b: &[Row], room: &mut Room) {
     product(&mut room.t, a, b);
@@ -250,7 +250,7 @@ fn mul(m: &Moduli, out: &mut Rows, a: &[Row], b: &[Row], room: &mut Room) {
 /// `a` becomes `a b / R mod n`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn mul_assign(m: &Moduli, a: &mut Rows, b: &[Row], room: &mut Room) {
     product(&mut room.t, &a.0, b);
@@ -260,7 +260,7 @@ fn mul_assign(m: &Moduli, a: &mut Rows, b: &[Row], room: &mut Room) {
 /// `t = a b`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn product(t: &mut Rows, a: &[Row], b: &[Row]) {
     let mut filled = 0;
@@ -273,7 +273,7 @@ fn product(t: &mut Rows, a: &[Row], b: &[Row]) {
 /// `a` becomes `a a / R mod n`: each pair of digits once, one of them doubled, and the squares.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn square(m: &Moduli, a: &mut Rows, room: &mut Room) {
     let Room { t, twice } = room;
@@ -303,7 +303,7 @@ fn square(m: &Moduli, a: &mut Rows, room: &mut Room) {
 /// `twice = 2 a`, for a number of which the digits have room for another bit.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn double(twice: &mut Rows, a: &Rows) {
     let (mask, mut below) = (lanes::splat(MASK52), lanes::splat(0));
@@ -318,7 +318,7 @@ fn double(twice: &mut Rows, a: &Rows) {
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn load_block(rows: &[Row; BLOCK]) -> [V; BLOCK] {
     let mut block = [lanes::splat(0); BLOCK];
@@ -332,7 +332,7 @@ fn load_block(rows: &[Row; BLOCK]) -> [V; BLOCK] {
 /// anything; the others are not read.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn add_rows(t: &mut [Row], filled: usize, a: &[Row], block: &[V; BLOCK]) {
     let zero = lanes::splat(0);
@@ -368,7 +368,7 @@ fn add_rows(t: &mut [Row], filled: usize, a: &[Row], block: &[V; BLOCK]) {
 /// `t +=` the square of a block, of whose columns only the first `filled` hold anything.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn add_square(t: &mut [Row], filled: usize, block: &[V; BLOCK]) {
     let mut columns = [lanes::splat(0); 2 * BLOCK];
@@ -405,7 +405,7 @@ fn add_square(t: &mut [Row], filled: usize, block: &[V; BLOCK]) {
 /// doubled where it is a square, and `2 x 80` in the reduction: below `2^62`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn reduce(m: &Moduli, out: &mut Rows, t: &mut Rows) {
     let len = m.len();
@@ -424,7 +424,7 @@ fn reduce(m: &Moduli, out: &mut Rows, t: &mut Rows) {
 /// to the column behind them.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma")
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn clear_block(m: &Moduli, t: &mut [Row]) {
     let (zero, mask) = (lanes::splat(0), lanes::splat(MASK52));

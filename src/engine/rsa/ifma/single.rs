@@ -21,7 +21,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::digits::Digits;
 use crate::engine::cpu;
-use crate::engine::lanes::{self, MASK52, V};
+use crate::engine::lanes::{self, MASK52, V, half};
 use crate::engine::limbs;
 use crate::engine::rsa::modulus::Modulus;
 
@@ -292,12 +292,11 @@ fn product<const W: usize, const S: usize>(
 )]
 fn turn<const W: usize>(m: &Wide<W>, t: &mut [V; W], a: &Digits<W>, digit: u64, next: u64) {
     let zero = lanes::splat(0);
-    let least = lanes::low(t[0]);
-    let q = lanes::low_madd_lo(lanes::low(zero), least, lanes::low(lanes::load(&m.n0.0[0])));
+    let (least, n0) = (half::low(t[0]), half::low(lanes::load(&m.n0.0[0])));
+    let q = half::spread(half::madd_lo(half::splat(0), least, n0));
     // What makes the least digit zero carries, unless it is zero. The carry, and what its lane
     // holds above it, belong to the next.
-    let over = lanes::low_shr::<52>(lanes::low_add(least, lanes::low(lanes::splat(MASK52))));
-    let q = lanes::spread(q);
+    let over = half::shr::<52>(half::add(least, half::splat(MASK52)));
     let (digit, next) = (lanes::splat(digit), lanes::splat(next));
     for j in 0..W {
         let above = if j + 1 < W { t[j + 1] } else { zero };
@@ -307,7 +306,7 @@ fn turn<const W: usize>(m: &Wide<W>, t: &mut [V; W], a: &Digits<W>, digit: u64, 
         let rest = lanes::madd_hi(lanes::down(t[j], above), lanes::load(&m.n.0[j]), q);
         t[j] = lanes::add(ours, rest);
     }
-    t[0] = lanes::add_low(t[0], over);
+    t[0] = half::add_first(t[0], over);
 }
 
 /// Brings every lane below `2^52`, for a number that `8 W` digits have room for.
