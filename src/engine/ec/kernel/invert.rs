@@ -190,7 +190,8 @@ const fn words(limbs: usize) -> usize {
 /// A step does the same to `f` and `g` as to the rows of the matrix, so all of them are lanes:
 /// `[f, u + 2^32 v]` and `[g, q + 2^32 r]` for each inversion. Everything is halved with `g`,
 /// where `u` and `v` would be doubled: so the rows begin as 2^30 and are exact to the last of
-/// thirty steps.
+/// thirty steps. A sum is halved at once; before that its two entries are below 2^31 and it
+/// is below 2^63.
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
