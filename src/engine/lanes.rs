@@ -236,7 +236,7 @@ mod emulated {
     #[repr(align(64))]
     pub(crate) struct V(pub(crate) [u64; 8]);
 
-    fn lo52(value: u64) -> u128 {
+    pub(super) fn lo52(value: u64) -> u128 {
         u128::from(value & super::MASK52)
     }
 

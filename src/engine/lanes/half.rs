@@ -125,14 +125,11 @@ mod real {
 mod emulated {
     use std::array::from_fn;
 
+    use crate::engine::lanes::emulated::lo52;
     use crate::engine::lanes::{MASK52, V};
 
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct H(pub(crate) [u64; 4]);
-
-    fn lo52(value: u64) -> u128 {
-        u128::from(value & MASK52)
-    }
 
     #[inline]
     pub(crate) fn splat(value: u64) -> H {
