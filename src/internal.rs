@@ -4,6 +4,7 @@
 use crypto_bigint::BoxedUint;
 
 use crate::alg::{Curve, Hash};
+use crate::engine::hmac::HmacSha256;
 use crate::engine::rsa;
 use crate::error::Error;
 use crate::jwk::{self, EcPublic};
@@ -129,4 +130,11 @@ pub fn pkcs1_decode(em: &[u8], ciphertext: &[u8], key: &[u8; 32]) -> Result<Secr
 #[must_use]
 pub fn rsa_powers(n: &[u8], exponent: &[u8], x: &[u8]) -> Option<Vec<Vec<u8>>> {
     rsa::powers(n, exponent, x)
+}
+
+/// HMAC-SHA-256 by each path that this processor has, RustCrypto's compression last.
+#[must_use]
+pub fn hmac_sha256(key: &[u8], data: &[u8]) -> Vec<[u8; 32]> {
+    let paths = HmacSha256::on_every_path(key);
+    paths.iter().map(|path| path.mac(data)).collect()
 }

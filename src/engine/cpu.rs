@@ -90,6 +90,19 @@ pub(crate) fn has_aes_on_avx512() -> bool {
     false
 }
 
+/// Whether rounds of SHA-256 are there: the SHA extensions, and SSE4.1 beside them.
+#[must_use]
+pub(crate) fn has_sha() -> bool {
+    #[cfg(all(target_arch = "x86_64", not(strongroom_portable)))]
+    {
+        return std::arch::is_x86_feature_detected!("sha")
+            && std::arch::is_x86_feature_detected!("ssse3")
+            && std::arch::is_x86_feature_detected!("sse4.1");
+    }
+    #[allow(unreachable_code)]
+    false
+}
+
 /// The processor's count of cycles since it started; `None` where it has none to be read
 /// without asking the system.
 #[inline]

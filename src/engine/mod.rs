@@ -16,6 +16,7 @@ pub(crate) mod cpu;
 pub(crate) mod ec;
 pub(crate) mod erase;
 pub(crate) mod fork;
+pub(crate) mod hmac;
 #[cfg(any(target_arch = "x86_64", strongroom_emulated_lanes))]
 pub(crate) mod lanes;
 pub(crate) mod limbs;
