@@ -20,6 +20,12 @@ pub(super) const fn stride_len<R: Register>() -> usize {
     REGISTERS * R::BYTES
 }
 
+/// How many strides there are in a text of so many bytes.
+#[inline(always)]
+const fn strides<R: Register, const LONG: bool>(len: usize) -> usize {
+    if LONG { len / stride_len::<R>() } else { 0 }
+}
+
 /// Up to this many bytes a decryption compares the tag first and then makes plaintext: the
 /// processor, which expects it to be right, does both at a time. Beyond that one pass does
 /// both, because two would go to memory twice.
@@ -27,12 +33,12 @@ const fn two_passes<R: Register>() -> usize {
     2 * stride_len::<R>()
 }
 
-/// Encrypts, and returns the tag.
+/// Encrypts, and returns the tag. A text that is not `LONG` is less than a stride.
 ///
 /// # Safety
 /// The processor has the register's instructions.
 #[inline(always)]
-pub(super) unsafe fn seal<R: Register, const ROUNDS: usize>(
+pub(super) unsafe fn seal<R: Register, const ROUNDS: usize, const LONG: bool>(
     schedule: &Schedule,
     iv: &[u8; 12],
     aad: &[u8],
@@ -40,7 +46,7 @@ pub(super) unsafe fn seal<R: Register, const ROUNDS: usize>(
 ) -> u128 {
     let (data, len) = (buffer.as_mut_ptr(), buffer.len());
     let end = lengths(aad.len(), len);
-    let strides = len / stride_len::<R>();
+    let strides = strides::<R, LONG>(len);
     let done = strides * stride_len::<R>();
     // SAFETY: as this function's; these strides and what is left are the buffer.
     unsafe {
@@ -64,12 +70,13 @@ pub(super) unsafe fn seal<R: Register, const ROUNDS: usize>(
     }
 }
 
-/// Decrypts if the tag is right. Otherwise the buffer is what it was.
+/// Decrypts if the tag is right. Otherwise the buffer is what it was. A text that is not `LONG`
+/// is less than a stride.
 ///
 /// # Safety
 /// The processor has the register's instructions.
 #[inline(always)]
-pub(super) unsafe fn open<R: Register, const ROUNDS: usize>(
+pub(super) unsafe fn open<R: Register, const ROUNDS: usize, const LONG: bool>(
     schedule: &Schedule,
     iv: &[u8; 12],
     aad: &[u8],
@@ -78,7 +85,7 @@ pub(super) unsafe fn open<R: Register, const ROUNDS: usize>(
 ) -> bool {
     let (data, len) = (buffer.as_mut_ptr(), buffer.len());
     let strides = if len > two_passes::<R>() {
-        len / stride_len::<R>()
+        strides::<R, LONG>(len)
     } else {
         0
     };
@@ -96,11 +103,11 @@ pub(super) unsafe fn open<R: Register, const ROUNDS: usize>(
         sum = hash::<R>(schedule, sum, rest, left, Some(lengths(aad.len(), len)));
         // All bits at once; the verdict is public.
         if block(_mm_xor_si128(bytes_turned(sum), mask)) ^ tag == 0 {
-            crypt::<R, ROUNDS>(schedule, &mut counters, rest, left);
+            crypt::<R, ROUNDS, LONG>(schedule, &mut counters, rest, left);
             return true;
         }
         // The same key stream once more makes the strides what they were.
-        crypt::<R, ROUNDS>(schedule, &mut Counters::new(iv), data, done);
+        crypt::<R, ROUNDS, LONG>(schedule, &mut Counters::new(iv), data, done);
         false
     }
 }
@@ -111,13 +118,13 @@ pub(super) unsafe fn open<R: Register, const ROUNDS: usize>(
 /// The processor has the register's instructions; `data` is valid for reads and writes of
 /// `len` bytes.
 #[inline(always)]
-unsafe fn crypt<R: Register, const ROUNDS: usize>(
+unsafe fn crypt<R: Register, const ROUNDS: usize, const LONG: bool>(
     schedule: &Schedule,
     counters: &mut Counters<R>,
     data: *mut u8,
     len: usize,
 ) {
-    let strides = len / stride_len::<R>();
+    let strides = strides::<R, LONG>(len);
     // SAFETY: as this function's; the strides and what is left are parts of the `len` bytes.
     unsafe {
         for at in 0..strides {
@@ -282,9 +289,11 @@ impl<R: Register> Counters<R> {
 /// The IV, and zeros where the counter is.
 #[inline]
 fn iv_register(iv: &[u8; 12]) -> __m128i {
-    let mut bytes = [0; BLOCK];
-    bytes[..12].copy_from_slice(iv);
-    register(u128::from_le_bytes(bytes))
+    let [low, middle, high] = [0, 4, 8].map(|at| {
+        let bytes = std::array::from_fn(|byte| iv[at + byte]);
+        u128::from(u32::from_le_bytes(bytes))
+    });
+    register(low | (middle << 32) | (high << 64))
 }
 
 /// The counter block whose encryption masks the tag: that of the number one.

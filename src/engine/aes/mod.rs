@@ -92,13 +92,24 @@ impl Key {
     pub(crate) fn gcm_seal(&self, iv: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> [u8; 16] {
         // SAFETY: `with_width` saw that the processor has the instructions.
         let tag = unsafe {
-            match self.width {
+            match self.width_for(buffer.len()) {
                 Width::Zmm => zmm::seal(&self.schedule, iv, aad, buffer),
                 Width::Ymm => ymm::seal(&self.schedule, iv, aad, buffer),
                 Width::Xmm => xmm::seal(&self.schedule, iv, aad, buffer),
             }
         };
         tag.to_le_bytes()
+    }
+
+    /// The registers for GCM over so many bytes. One whole block or two were most often written
+    /// just now, as blocks: a wider register could not be loaded before they have reached the
+    /// cache.
+    fn width_for(&self, len: usize) -> Width {
+        if len == BLOCK || len == 2 * BLOCK {
+            Width::Xmm
+        } else {
+            self.width
+        }
     }
 
     /// GCM (SP 800-38D section 7.2), in place. `false` if the tag is another: the buffer is
@@ -117,7 +128,7 @@ impl Key {
         let schedule = &self.schedule;
         // SAFETY: `with_width` saw that the processor has the instructions.
         unsafe {
-            match self.width {
+            match self.width_for(buffer.len()) {
                 Width::Zmm => zmm::open(schedule, iv, aad, buffer, tag),
                 Width::Ymm => ymm::open(schedule, iv, aad, buffer, tag),
                 Width::Xmm => xmm::open(schedule, iv, aad, buffer, tag),

@@ -105,10 +105,27 @@ macro_rules! kernels {
             aad: &[u8],
             buffer: &mut [u8],
         ) -> u128 {
+            if buffer.len() < gcm::stride_len::<$register>() {
+                seal_text::<false>(schedule, iv, aad, buffer)
+            } else {
+                seal_text::<true>(schedule, iv, aad, buffer)
+            }
+        }
+
+        /// One function for short texts and one for long ones, for a function that has both
+        /// saves registers for the strides before it knows whether there are any.
+        #[inline(never)]
+        #[target_feature(enable = $features)]
+        fn seal_text<const LONG: bool>(
+            schedule: &Schedule,
+            iv: &[u8; 12],
+            aad: &[u8],
+            buffer: &mut [u8],
+        ) -> u128 {
             // SAFETY: this function has the instructions.
             unsafe {
                 by_rounds!(schedule, ROUNDS, {
-                    gcm::seal::<$register, ROUNDS>(schedule, iv, aad, buffer)
+                    gcm::seal::<$register, ROUNDS, LONG>(schedule, iv, aad, buffer)
                 })
             }
         }
@@ -122,10 +139,26 @@ macro_rules! kernels {
             buffer: &mut [u8],
             tag: u128,
         ) -> bool {
+            if buffer.len() < gcm::stride_len::<$register>() {
+                open_text::<false>(schedule, iv, aad, buffer, tag)
+            } else {
+                open_text::<true>(schedule, iv, aad, buffer, tag)
+            }
+        }
+
+        #[inline(never)]
+        #[target_feature(enable = $features)]
+        fn open_text<const LONG: bool>(
+            schedule: &Schedule,
+            iv: &[u8; 12],
+            aad: &[u8],
+            buffer: &mut [u8],
+            tag: u128,
+        ) -> bool {
             // SAFETY: this function has the instructions.
             unsafe {
                 by_rounds!(schedule, ROUNDS, {
-                    gcm::open::<$register, ROUNDS>(schedule, iv, aad, buffer, tag)
+                    gcm::open::<$register, ROUNDS, LONG>(schedule, iv, aad, buffer, tag)
                 })
             }
         }
