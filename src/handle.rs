@@ -2,12 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 
 use crate::alg::KeySpec;
 use crate::error::{Error, Rule};
 use crate::jwk::Jwk;
-use crate::stripes::Striped;
 
 /// The name of a backend, such as `software`. It stands in records and in the
 /// associated data of sealed keys, so it must stay the same as long as they live.
@@ -113,10 +112,10 @@ struct Inner {
     memo: Memo,
 }
 
-/// What a backend has made of this very handle and keeps elsewhere, so that it need not be
-/// looked up for each use. No part of what a handle says: nothing is owned, stored or shown.
+/// What a backend has made of this very handle, so that it need not be looked up for each use.
+/// No part of what a handle says: it is not stored and not shown.
 #[derive(Default)]
-struct Memo(OnceLock<Striped<OnceLock<Weak<dyn Any + Send + Sync>>>>);
+struct Memo(OnceLock<Arc<dyn Any + Send + Sync>>);
 
 impl KeyHandle {
     /// Puts a handle together: for backends, and for stores that read one back.
@@ -176,19 +175,18 @@ impl KeyHandle {
         self.0.public.as_ref()
     }
 
-    /// What was remembered, as long as its owner keeps it.
-    pub(crate) fn recall<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let mine = self.0.memo.0.get()?.mine();
-        mine.get()?.upgrade()?.downcast().ok()
+    /// What was remembered.
+    #[inline]
+    pub(crate) fn recall<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.memo.0.get()?.downcast_ref()
     }
 
-    /// Remembers something with this handle and its clones, once and for all, for threads that
-    /// count users in the same place as the calling one: what takes its place later is not.
-    pub(crate) fn remember<T: Any + Send + Sync>(&self, owner: &Arc<T>) {
-        let weak: Weak<T> = Arc::downgrade(owner);
-        let memo = &self.0.memo.0;
-        let all = memo.get_or_init(|| Striped::new(OnceLock::new));
-        all.mine().get_or_init(|| weak);
+    /// Remembers something with this handle and its clones, once and for all: what takes its
+    /// place later is not. A handle may outlive its backend, which sees to it that what is
+    /// remembered then holds no secret.
+    pub(crate) fn remember<T: Any + Send + Sync>(&self, made: &Arc<T>) {
+        let made: Arc<T> = Arc::clone(made);
+        self.0.memo.0.get_or_init(|| made);
     }
 
     /// Whether both are clones of one: equal, and cheaper to find out.

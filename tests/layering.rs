@@ -42,7 +42,7 @@ const ARROWS: &[Row] = &[
     // A public key keeps what the engine computed from it.
     row("jwk", Some("alg"), &["engine"]),
     row("encoding", Some("jwk"), &[]),
-    row("handle", Some("encoding"), &["stripes"]),
+    row("handle", Some("encoding"), &[]),
     row("fit", Some("handle"), &[]),
     row("public", Some("fit"), &[]),
     row("provider", Some("public"), &[]),

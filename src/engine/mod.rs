@@ -12,6 +12,7 @@
 mod adx;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod aes;
+mod barrier;
 pub(crate) mod cpu;
 pub(crate) mod ec;
 pub(crate) mod erase;
@@ -20,4 +21,5 @@ pub(crate) mod hmac;
 #[cfg(any(target_arch = "x86_64", strongroom_emulated_lanes))]
 pub(crate) mod lanes;
 pub(crate) mod limbs;
+pub(crate) mod revocable;
 pub(crate) mod rsa;

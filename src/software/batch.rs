@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use super::cache::Lease;
 use super::ec::EcKey;
 use super::opened::Opened;
 use super::{Software, ec, operations, rsa};
@@ -19,7 +18,7 @@ use crate::public;
 /// What a request has come to.
 enum Slot {
     /// Its key is open, nothing is done yet.
-    Open(Arc<Lease>),
+    Open(Arc<Opened>),
     Done(Result<Signature, Error>),
 }
 
@@ -30,7 +29,7 @@ pub(super) fn sign(
 ) -> Vec<Result<Signature, Error>> {
     let mut slots: Vec<Slot> = requests
         .iter()
-        .map(|request| match software.open(request.key()) {
+        .map(|request| match software.hold(request.key()) {
             Ok(key) => Slot::Open(key),
             Err(error) => Slot::Done(Err(error)),
         })
@@ -70,7 +69,7 @@ fn sign_rsa(software: &Software, requests: &[SignRequest<'_>], slots: &mut [Slot
     let mut refused = Vec::new();
     for (at, (slot, request)) in slots.iter().zip(requests).enumerate() {
         if let (Slot::Open(key), SignData::Digest(digest)) = (slot, request.data())
-            && let Opened::Rsa(key) = &***key
+            && let Opened::Rsa(key) = &**key
         {
             match key.encode(request.alg().row().scheme, digest.as_digest(), &mut rng) {
                 Ok(block) => {
@@ -100,7 +99,7 @@ fn sign_ecdsa(
     let mut items = Vec::new();
     for (at, (slot, request)) in slots.iter().zip(requests).enumerate() {
         if let (Slot::Open(key), SignData::Digest(digest)) = (slot, request.data())
-            && let Opened::Ec(EcKey { curve: of, d }) = &***key
+            && let Opened::Ec(EcKey { curve: of, d }) = &**key
             && *of == curve
         {
             places.push(at);

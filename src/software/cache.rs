@@ -2,9 +2,8 @@
 //! operation.
 //!
 //! A handle remembers the key that was opened from it, so most uses take neither a lock
-//! nor a look at the map. The cache alone keeps keys: what it lets go is forgotten. Users are
-//! counted in [`stripes`](crate::stripes), so that threads that use one key do not wait for each
-//! other.
+//! nor a look at the map, and count nothing. The cache alone keeps keys: what it lets go is
+//! [revoked](Revocable::revoke), whoever remembers it.
 //!
 //! An id is a name and no proof: a hit counts only if the handle presented is the one
 //! that was opened, to the last byte. Otherwise someone who knows an id could use the
@@ -18,15 +17,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::opened::Opened;
+use crate::engine::revocable::{Borrowed, Revocable};
 use crate::handle::{KeyHandle, ProviderKeyId};
-use crate::stripes::Striped;
 
-/// What an entry takes besides key and blob: most of it are its leases, if all are made.
-const OVERHEAD: usize = 1536;
+/// What an entry takes besides key and blob.
+const OVERHEAD: usize = 512;
 
 pub(super) struct Cache {
     max_bytes: usize,
@@ -47,23 +46,23 @@ struct Inner {
 
 struct Entry {
     handle: KeyHandle,
-    key: Arc<Kept>,
-    /// One for each group of threads, made when it first asks.
-    leases: Striped<OnceLock<Arc<Lease>>>,
+    kept: Arc<Kept>,
     bytes: usize,
 }
 
-/// The use of an opened key, whose users are counted in a cache line of its own.
-#[repr(align(64))]
-pub(super) struct Lease(Arc<Kept>);
-
-/// An opened key, as a cache and the handles that it was opened from share it.
+/// An opened key, as a cache and the handles that it was opened from share it: those have it as
+/// long as this cache does.
 struct Kept {
-    key: Opened,
+    key: Revocable<Opened>,
     serial: u64,
     used: AtomicU64,
-    /// Whether the cache has let go of it, and only operations that run still use it.
-    gone: AtomicBool,
+}
+
+/// An opened key for one operation. Whoever has one does not open keys or let go of any: what is
+/// borrowed is waited for.
+pub(super) enum Lease<'a> {
+    Borrowed(Borrowed<'a, Opened>),
+    Held(Arc<Opened>),
 }
 
 impl Cache {
@@ -77,57 +76,74 @@ impl Cache {
         }
     }
 
-    pub(super) fn get(&self, handle: &KeyHandle) -> Option<Arc<Lease>> {
-        let lease = match handle.recall::<Lease>() {
-            Some(lease) if lease.0.is_in(self) => lease,
-            _ => self.look_up(handle)?,
-        };
-        let (key, now) = (&lease.0, self.now.load(Ordering::Relaxed));
-        if key.used.load(Ordering::Relaxed) != now {
-            key.used.store(now, Ordering::Relaxed);
+    /// For one operation.
+    pub(super) fn get<'a>(&self, handle: &'a KeyHandle) -> Option<Lease<'a>> {
+        if let Some(kept) = self.recall(handle)
+            && let Some(key) = kept.key.borrow()
+        {
+            self.touch(kept);
+            return Some(Lease::Borrowed(key));
         }
-        Some(lease)
+        self.hold(handle).map(Lease::Held)
     }
 
-    #[cold]
-    fn look_up(&self, handle: &KeyHandle) -> Option<Arc<Lease>> {
+    /// For as long as it takes.
+    pub(super) fn hold(&self, handle: &KeyHandle) -> Option<Arc<Opened>> {
+        if let Some(kept) = self.recall(handle)
+            && let Some(key) = kept.key.hold()
+        {
+            self.touch(kept);
+            return Some(key);
+        }
         let inner = self.read();
-        let entry = inner.entries.get(&handle.id())?;
-        if !entry.handle.is_same(handle) && entry.handle != *handle {
+        let Entry {
+            handle: same, kept, ..
+        } = inner.entries.get(&handle.id())?;
+        if !same.is_same(handle) && same != handle {
             return None;
         }
-        let lease = Arc::clone(entry.lease());
-        drop(inner);
-        handle.remember(&lease);
-        Some(lease)
+        self.touch(kept);
+        handle.remember(kept);
+        kept.key.hold()
+    }
+
+    fn recall<'a>(&self, handle: &'a KeyHandle) -> Option<&'a Kept> {
+        let kept = handle.recall::<Kept>()?;
+        (kept.serial == self.serial).then_some(kept)
+    }
+
+    fn touch(&self, kept: &Kept) {
+        let now = self.now.load(Ordering::Relaxed);
+        if kept.used.load(Ordering::Relaxed) != now {
+            kept.used.store(now, Ordering::Relaxed);
+        }
     }
 
     /// Keeps a key that has just been opened, in place of another of the same id. Where another
     /// thread was faster to open it, what that one keeps is used by all.
-    pub(super) fn put(&self, handle: &KeyHandle, key: Opened) -> Arc<Lease> {
+    pub(super) fn put(&self, handle: &KeyHandle, key: Opened) -> Arc<Opened> {
         let bytes = OVERHEAD + handle.blob().len() + key.weight(handle.spec());
-        let fits = bytes <= self.max_bytes;
-        let now = self.now.fetch_add(u64::from(fits), Ordering::Relaxed) + 1;
-        let key = Arc::new(Kept {
-            key,
+        if bytes > self.max_bytes {
+            return Arc::new(key);
+        }
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        let key = Arc::new(key);
+        let kept = Arc::new(Kept {
+            key: Revocable::new(Arc::clone(&key)),
             serial: self.serial,
             used: AtomicU64::new(now),
-            gone: AtomicBool::new(!fits),
         });
-        if !fits {
-            return Arc::new(Lease(key));
-        }
         let entry = Entry {
             handle: handle.clone(),
-            key,
-            leases: Striped::new(OnceLock::new),
+            kept,
             bytes,
         };
-        let (lease, gone) = self.write().put(entry, self.max_bytes);
-        // The lock is free again: erasing keys is not done under it.
+        let (kept, gone) = self.write().put(entry, self.max_bytes);
+        // The lock is free again: erasing keys, and waiting for those who use them, is not done
+        // under it.
         drop(gone);
-        handle.remember(&lease);
-        lease
+        handle.remember(&kept);
+        kept.key.hold().unwrap_or(key)
     }
 
     pub(super) fn evict(&self, id: ProviderKeyId) {
@@ -157,12 +173,12 @@ impl Cache {
 }
 
 impl Inner {
-    /// The use of what is kept, and what had to go.
-    fn put(&mut self, entry: Entry, max_bytes: usize) -> (Arc<Lease>, Vec<Entry>) {
+    /// What is kept, and what had to go.
+    fn put(&mut self, entry: Entry, max_bytes: usize) -> (Arc<Kept>, Vec<Entry>) {
         if let Some(present) = self.entries.get(&entry.handle.id())
             && present.handle == entry.handle
         {
-            return (Arc::clone(present.lease()), vec![entry]);
+            return (Arc::clone(&present.kept), vec![entry]);
         }
         let mut gone: Vec<_> = self.remove(entry.handle.id()).into_iter().collect();
         if self.bytes + entry.bytes > max_bytes {
@@ -171,16 +187,16 @@ impl Inner {
             self.shrink(target, &mut gone);
         }
         self.bytes += entry.bytes;
-        let lease = Arc::clone(entry.lease());
+        let kept = Arc::clone(&entry.kept);
         self.entries.insert(entry.handle.id(), entry);
-        (lease, gone)
+        (kept, gone)
     }
 
     fn shrink(&mut self, target: usize, gone: &mut Vec<Entry>) {
         let mut by_age: Vec<_> = self
             .entries
             .iter()
-            .map(|(id, entry)| (entry.key.used.load(Ordering::Relaxed), *id))
+            .map(|(id, entry)| (entry.kept.used.load(Ordering::Relaxed), *id))
             .collect();
         by_age.sort_unstable();
         for (_, id) in by_age {
@@ -194,31 +210,25 @@ impl Inner {
     fn remove(&mut self, id: ProviderKeyId) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
         self.bytes -= entry.bytes;
-        entry.key.gone.store(true, Ordering::Relaxed);
         Some(entry)
     }
 }
 
-impl Entry {
-    /// That of the calling thread.
-    fn lease(&self) -> &Arc<Lease> {
-        let lease = || Arc::new(Lease(Arc::clone(&self.key)));
-        self.leases.mine().get_or_init(lease)
+impl Drop for Entry {
+    /// Handles that live on remember what is not there any more.
+    fn drop(&mut self) {
+        self.kept.key.revoke();
     }
 }
 
-impl Kept {
-    /// Whether a cache keeps it.
-    fn is_in(&self, cache: &Cache) -> bool {
-        self.serial == cache.serial && !self.gone.load(Ordering::Relaxed)
-    }
-}
-
-impl Deref for Lease {
+impl Deref for Lease<'_> {
     type Target = Opened;
 
     fn deref(&self) -> &Opened {
-        &self.0.key
+        match self {
+            Lease::Borrowed(key) => key,
+            Lease::Held(key) => key,
+        }
     }
 }
 
@@ -271,24 +281,35 @@ mod tests {
         let (cache, other) = (Cache::new(1 << 20), Cache::new(1 << 20));
         let first = handle(1, b"blob");
         let key = cache.put(&first, key());
-        assert!(Arc::ptr_eq(&first.recall::<Lease>().unwrap(), &key));
+        let is_same = |handle: &KeyHandle| {
+            let borrowed = cache.recall(handle).unwrap().key.borrow().unwrap();
+            std::ptr::eq(&raw const *borrowed, Arc::as_ptr(&key))
+        };
+        assert!(is_same(&first));
         let second = handle(1, b"blob");
-        assert!(second.recall::<Lease>().is_none());
-        assert!(cache.get(&second).is_some());
-        assert!(Arc::ptr_eq(&second.recall::<Lease>().unwrap(), &key));
+        assert!(cache.recall(&second).is_none());
+        assert!(matches!(cache.get(&second), Some(Lease::Held(_))));
+        assert!(matches!(cache.get(&second), Some(Lease::Borrowed(_))));
         for handle in [&first, &first.clone(), &second] {
-            assert!(Arc::ptr_eq(&cache.get(handle).unwrap(), &key));
+            assert!(is_same(handle));
             assert!(other.get(handle).is_none(), "the key of another cache");
         }
         cache.evict(first.id());
-        // Still in use, and not handed out any more.
-        assert!(first.recall::<Lease>().is_some());
         assert!(cache.get(&first).is_none());
-        drop(key);
-        assert!(first.recall::<Lease>().is_none());
+        assert!(cache.get(&second).is_none());
+        assert_eq!(Arc::strong_count(&key), 1, "nobody else has it");
         // The next one is found without being remembered.
         cache.put(&first, self::key());
-        assert!(cache.get(&first).is_some());
+        assert!(matches!(cache.get(&first), Some(Lease::Held(_))));
+    }
+
+    #[test]
+    fn a_handle_that_outlives_the_cache_has_no_key() {
+        let cache = Cache::new(1 << 20);
+        let handle = handle(1, b"blob");
+        let key = cache.put(&handle, key());
+        drop(cache);
+        assert_eq!(Arc::strong_count(&key), 1);
     }
 
     #[test]
@@ -336,7 +357,7 @@ mod tests {
     fn an_evicted_key_is_dropped() {
         let cache = Cache::new(1 << 20);
         let key = cache.put(&handle(1, b"blob"), key());
-        let weak = Arc::downgrade(&key.0);
+        let weak = Arc::downgrade(&key);
         drop(key);
         assert!(weak.upgrade().is_some());
         cache.evict(ProviderKeyId::from_bytes([1; 16]));

@@ -132,11 +132,24 @@ impl Software {
         Software::builder().ephemeral().build()
     }
 
-    /// The opened key behind a handle, from the cache or from its blob.
-    fn open(&self, handle: &KeyHandle) -> Result<Arc<Lease>, Error> {
-        if let Some(key) = self.cache.get(handle) {
-            return Ok(key);
+    /// The opened key behind a handle, from the cache or from its blob, for one operation.
+    fn open<'a>(&self, handle: &'a KeyHandle) -> Result<Lease<'a>, Error> {
+        match self.cache.get(handle) {
+            Some(key) => Ok(key),
+            None => self.open_anew(handle).map(Lease::Held),
         }
+    }
+
+    /// The same, for as long as it takes.
+    fn hold(&self, handle: &KeyHandle) -> Result<Arc<Opened>, Error> {
+        match self.cache.hold(handle) {
+            Some(key) => Ok(key),
+            None => self.open_anew(handle),
+        }
+    }
+
+    #[cold]
+    fn open_anew(&self, handle: &KeyHandle) -> Result<Arc<Opened>, Error> {
         let payload = self.unseal(handle)?;
         let key = Opened::from_payload(handle.spec(), handle.public(), &payload)?;
         Ok(self.cache.put(handle, key))
@@ -251,7 +264,8 @@ impl KeyProvider for Software {
         Ok(None)
     }
 
-    /// Forgets the opened key, which is erased when its last running operation ends. The
+    /// Forgets the opened key, which is erased when its last running operation ends: this waits
+    /// for those of one request, and not for batches. The
     /// blob is the key: it is destroyed when whoever stores the handle drops it. A copy of
     /// the handle that is used afterwards, or in the same moment, opens the key again.
     fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {

@@ -23,8 +23,8 @@ impl Software {
         new: &NewKey,
     ) -> Result<KeyHandle, Error> {
         let (spec, k) = (new.spec(), by.spec().byte_len());
-        let kek = self.open(by)?;
-        let Opened::Rsa(kek) = &**kek else {
+        let kek = self.hold(by)?;
+        let Opened::Rsa(kek) = &*kek else {
             return Err(not_offered("import_wrapped", by.spec()));
         };
         let parts = blob.as_bytes().split_at_checked(k);
@@ -81,7 +81,7 @@ impl Software {
         let public = match *by {
             WrappingKey::Own(own) => {
                 // Nobody else could open what it wraps.
-                self.open(own)?;
+                self.hold(own)?;
                 own.public()
             }
             WrappingKey::Public(jwk) => Some(jwk),
