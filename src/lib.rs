@@ -45,7 +45,6 @@ mod secret;
 mod simple;
 pub mod software;
 pub mod store;
-mod stripes;
 pub mod vault;
 
 pub use alg::{Curve, Digest, EncryptAlg, Hash, HashValue, KeySpec, Op, OpSet, SignAlg, WrapAlg};

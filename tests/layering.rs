@@ -35,7 +35,6 @@ const fn row(
 /// Lowest first. A row may only build on rows above it in this list.
 const ARROWS: &[Row] = &[
     row("error", None, &[]),
-    row("stripes", None, &[]),
     row("secret", None, &["error"]),
     row("engine", None, &[]),
     row("alg", Some("secret"), &[]),

@@ -1,5 +1,6 @@
 //! Names, versions and key identifiers.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -250,50 +251,77 @@ impl fmt::Debug for VaultHost {
 /// assert_eq!(kid.to_string(), id);
 /// # Ok::<(), strongroom::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct KeyId(Arc<Parts>);
+#[derive(PartialEq, Eq, Hash)]
+pub struct KeyId(Option<Arc<Parts>>);
 
-/// Each operation takes one and counts it, so the count has a cache line to itself.
-#[derive(Clone, PartialEq, Eq, Hash)]
-#[repr(align(64))]
+#[derive(PartialEq, Eq, Hash)]
 struct Parts {
     host: VaultHost,
     name: KeyName,
     version: KeyVersion,
 }
 
+thread_local! {
+    /// What this thread dropped last. Every verb takes an identifier, most often that of the
+    /// verb before it: then nothing is counted, and threads that use one key do not pass the
+    /// line of a count around.
+    static SPARE: Cell<Option<Arc<Parts>>> = const { Cell::new(None) };
+}
+
+impl Clone for KeyId {
+    #[inline]
+    fn clone(&self) -> Self {
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        KeyId(match (spare, &self.0) {
+            (Some(spare), Some(parts)) if Arc::ptr_eq(&spare, parts) => Some(spare),
+            (_, parts) => parts.clone(),
+        })
+    }
+}
+
+impl Drop for KeyId {
+    #[inline]
+    fn drop(&mut self) {
+        let parts = self.0.take();
+        // At the end of a thread there is no place for it.
+        let _ = SPARE.try_with(|spare| spare.replace(parts));
+    }
+}
+
 impl KeyId {
     /// The identifier of these parts.
     #[must_use]
     pub fn new(host: VaultHost, name: KeyName, version: KeyVersion) -> Self {
-        KeyId(Arc::new(Parts {
+        KeyId(Some(Arc::new(Parts {
             host,
             name,
             version,
-        }))
+        })))
     }
 
-    /// The same, whose clones are counted in another place.
-    pub(super) fn apart(&self) -> KeyId {
-        KeyId(Arc::new(Parts::clone(&self.0)))
+    fn parts(&self) -> &Parts {
+        match &self.0 {
+            Some(parts) => parts,
+            None => unreachable!("they are taken when it is dropped"),
+        }
     }
 
     /// The vault.
     #[must_use]
     pub fn host(&self) -> &VaultHost {
-        &self.0.host
+        &self.parts().host
     }
 
     /// The key's name.
     #[must_use]
     pub fn name(&self) -> &KeyName {
-        &self.0.name
+        &self.parts().name
     }
 
     /// The key's version.
     #[must_use]
     pub fn version(&self) -> KeyVersion {
-        self.0.version
+        self.parts().version
     }
 }
 
@@ -325,7 +353,7 @@ impl fmt::Display for KeyId {
             host,
             name,
             version,
-        } = &*self.0;
+        } = self.parts();
         write!(f, "https://{host}/keys/{name}/{version}")
     }
 }

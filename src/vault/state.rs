@@ -11,13 +11,11 @@ use super::record::{KeyRecord, VersionRecord, corrupt, key_record, version_recor
 use super::{Core, KeyId, KeyName, KeyVersion, Record};
 use crate::error::{Error, ErrorKind};
 use crate::provider::KeyProvider;
-use crate::stripes::Striped;
 
 /// A decoded record.
 pub(super) struct State {
+    /// What its results carry.
     id: KeyId,
-    /// The same for each group of threads, when it first asks.
-    ids: Striped<OnceLock<KeyId>>,
     pub(super) record: VersionRecord,
     /// Where its key lives.
     pub(super) provider: Arc<dyn KeyProvider>,
@@ -25,10 +23,9 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What its results carry.
     #[inline]
     pub(super) fn id(&self) -> &KeyId {
-        self.ids.mine().get_or_init(|| self.id.apart())
+        &self.id
     }
 }
 
@@ -163,7 +160,6 @@ impl Found {
         let provider = Arc::clone(core.providers.by_id(record.handle.provider())?);
         Ok(State {
             id: KeyId::new(core.host.clone(), self.name, self.version),
-            ids: Striped::new(OnceLock::new),
             record,
             provider,
             revision: self.record.revision,
