@@ -105,29 +105,28 @@ macro_rules! kernels {
             aad: &[u8],
             buffer: &mut [u8],
         ) -> u128 {
-            if buffer.len() < gcm::stride_len::<$register>() {
-                seal_text::<false>(schedule, iv, aad, buffer)
-            } else {
-                seal_text::<true>(schedule, iv, aad, buffer)
-            }
+            let is_long = buffer.len() >= gcm::stride_len::<$register>();
+            by_rounds!(schedule, ROUNDS, {
+                if is_long {
+                    seal_text::<ROUNDS, true>(schedule, iv, aad, buffer)
+                } else {
+                    seal_text::<ROUNDS, false>(schedule, iv, aad, buffer)
+                }
+            })
         }
 
-        /// One function for short texts and one for long ones, for a function that has both
-        /// saves registers for the strides before it knows whether there are any.
+        /// A function for each number of rounds, and for short texts and long ones: one that has
+        /// several saves registers for all of them before it knows which it is to be.
         #[inline(never)]
         #[target_feature(enable = $features)]
-        fn seal_text<const LONG: bool>(
+        fn seal_text<const ROUNDS: usize, const LONG: bool>(
             schedule: &Schedule,
             iv: &[u8; 12],
             aad: &[u8],
             buffer: &mut [u8],
         ) -> u128 {
             // SAFETY: this function has the instructions.
-            unsafe {
-                by_rounds!(schedule, ROUNDS, {
-                    gcm::seal::<$register, ROUNDS, LONG>(schedule, iv, aad, buffer)
-                })
-            }
+            unsafe { gcm::seal::<$register, ROUNDS, LONG>(schedule, iv, aad, buffer) }
         }
 
         /// GCM: decrypts if the tag is right, and tells whether it is.
@@ -139,16 +138,19 @@ macro_rules! kernels {
             buffer: &mut [u8],
             tag: u128,
         ) -> bool {
-            if buffer.len() < gcm::stride_len::<$register>() {
-                open_text::<false>(schedule, iv, aad, buffer, tag)
-            } else {
-                open_text::<true>(schedule, iv, aad, buffer, tag)
-            }
+            let is_long = buffer.len() >= gcm::stride_len::<$register>();
+            by_rounds!(schedule, ROUNDS, {
+                if is_long {
+                    open_text::<ROUNDS, true>(schedule, iv, aad, buffer, tag)
+                } else {
+                    open_text::<ROUNDS, false>(schedule, iv, aad, buffer, tag)
+                }
+            })
         }
 
         #[inline(never)]
         #[target_feature(enable = $features)]
-        fn open_text<const LONG: bool>(
+        fn open_text<const ROUNDS: usize, const LONG: bool>(
             schedule: &Schedule,
             iv: &[u8; 12],
             aad: &[u8],
@@ -156,11 +158,7 @@ macro_rules! kernels {
             tag: u128,
         ) -> bool {
             // SAFETY: this function has the instructions.
-            unsafe {
-                by_rounds!(schedule, ROUNDS, {
-                    gcm::open::<$register, ROUNDS, LONG>(schedule, iv, aad, buffer, tag)
-                })
-            }
+            unsafe { gcm::open::<$register, ROUNDS, LONG>(schedule, iv, aad, buffer, tag) }
         }
 
         /// CBC, whose encryption is in [`chain`](super::chain).
