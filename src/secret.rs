@@ -121,6 +121,7 @@ impl fmt::Debug for SecretBytes {
 impl Drop for SecretBytes {
     /// At once, and not byte by byte as [`Zeroize`] writes: of a large plaintext erasing
     /// took longer than decrypting. The barrier keeps the compiler from leaving it out.
+    #[inline]
     fn drop(&mut self) {
         self.0.fill(0);
         optimization_barrier(&*self.0);

@@ -111,6 +111,7 @@ impl EncryptAlg {
 
     /// Whether a key of this kind can run it.
     #[must_use]
+    #[inline]
     pub fn fits(self, spec: KeySpec) -> bool {
         match (self.row().scheme, spec) {
             (EncryptScheme::Oaep(_) | EncryptScheme::Pkcs1v15, KeySpec::Rsa { .. }) => true,

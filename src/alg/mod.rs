@@ -92,6 +92,7 @@ impl Alg {
 
     /// Whether a key of this kind can run it.
     #[must_use]
+    #[inline]
     pub fn fits(self, spec: KeySpec) -> bool {
         match self {
             Alg::Sign(alg) => alg.fits(spec),

@@ -122,6 +122,7 @@ impl SignAlg {
     /// Whether a key of this kind can run it. A key for HS* is at least as long as the
     /// digest (RFC 7518 section 3.2).
     #[must_use]
+    #[inline]
     pub fn fits(self, spec: KeySpec) -> bool {
         let row = self.row();
         match (row.scheme, spec) {

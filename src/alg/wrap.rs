@@ -95,6 +95,7 @@ impl WrapAlg {
 
     /// Whether a key of this kind can run it.
     #[must_use]
+    #[inline]
     pub fn fits(self, spec: KeySpec) -> bool {
         match (self.row().scheme, spec) {
             (WrapScheme::Oaep(_) | WrapScheme::Pkcs1v15, KeySpec::Rsa { .. }) => true,

@@ -23,7 +23,7 @@ pub use in_place::{DecryptInPlaceRequest, EncryptInPlaceRequest};
 pub use sign::{SignData, SignRequest, Signature, VerifyRequest};
 pub use wrap::{UnwrapRequest, WrapRequest};
 
-use crate::alg::{Alg, Op};
+use crate::alg::{Alg, KeySpec, Op};
 use crate::error::{Error, ErrorKind, Rule};
 use crate::handle::KeyHandle;
 
@@ -33,6 +33,7 @@ pub const MAX_DATA_LEN: usize = 1 << 30;
 /// The most bytes of key material in one wrap or unwrap.
 pub const MAX_KEY_MATERIAL_LEN: usize = 1 << 16;
 
+#[inline]
 fn check_len(field: &'static str, len: usize, max: usize) -> Result<(), Error> {
     if len > max {
         return Err(Error::invalid(field, Rule::TooLong(max)));
@@ -46,8 +47,13 @@ fn check_fit(key: &KeyHandle, alg: impl Into<Alg>) -> Result<(), Error> {
     if alg.fits(spec) {
         return Ok(());
     }
+    Err(unfit(alg, spec))
+}
+
+#[cold]
+fn unfit(alg: Alg, spec: KeySpec) -> Error {
     let (alg, key) = (alg.name(), spec.name());
-    Err(ErrorKind::Unfit { alg, key }.into())
+    ErrorKind::Unfit { alg, key }.into()
 }
 
 /// The error of whoever lacks an operation: the third question, *offer*, answered with no.

@@ -90,6 +90,7 @@ impl<'a> SignRequest<'a> {
     ///
     /// # Errors
     /// [`Unfit`](crate::ErrorKind::Unfit), or `message` longer than [`MAX_DATA_LEN`].
+    #[inline(always)]
     pub fn for_message(key: &'a KeyHandle, alg: SignAlg, message: &'a [u8]) -> Result<Self, Error> {
         check_fit(key, alg)?;
         check_len("message", message.len(), MAX_DATA_LEN)?;
@@ -155,6 +156,7 @@ impl<'a> VerifyRequest<'a> {
     /// # Errors
     /// As there. A signature of a wrong length is not an error here: it is a bad
     /// signature.
+    #[inline(always)]
     pub fn for_message(
         key: &'a KeyHandle,
         alg: SignAlg,

@@ -63,8 +63,11 @@ impl Capabilities {
         let mut slots = vec![None; (2 * rows.len() + 1).next_power_of_two()];
         for row in &rows {
             let key = key(row.op, row.alg, row.spec);
-            let free = probe(&slots, key).find(|at| slots.get(*at) == Some(&None));
-            if let Some(slot) = free.and_then(|at| slots.get_mut(at)) {
+            let mut at = first_slot(&slots, key);
+            while let Some(Some(_)) = slots.get(at) {
+                at = next_slot(&slots, at);
+            }
+            if let Some(slot) = slots.get_mut(at) {
                 *slot = Some((key, row.place));
             }
         }
@@ -107,12 +110,12 @@ impl Capabilities {
     #[must_use]
     pub fn supports(&self, op: Op, alg: impl Into<Alg>, spec: KeySpec) -> Option<Place> {
         let key = key(op, alg.into(), spec);
-        for at in probe(&self.slots, key) {
-            match self.slots.get(at)? {
-                Some((found, place)) if *found == key => return Some(*place),
-                Some(_) => {}
-                None => return None,
+        let mut at = first_slot(&self.slots, key);
+        while let Some((found, place)) = self.slots.get(at)? {
+            if *found == key {
+                return Some(*place);
             }
+            at = next_slot(&self.slots, at);
         }
         None
     }
@@ -148,13 +151,16 @@ impl Capabilities {
     }
 }
 
-/// The slots where a key can be, in the order in which they are looked at. The first is the
-/// upper bits of a product (Knuth, TAOCP 6.4: Fibonacci hashing).
-fn probe<T>(slots: &[T], key: u64) -> impl Iterator<Item = usize> + use<T> {
-    let last = slots.len().saturating_sub(1);
+/// Where a key is, unless another one is there: the upper bits of a product (Knuth, TAOCP 6.4:
+/// Fibonacci hashing).
+fn first_slot<T>(slots: &[T], key: u64) -> usize {
     let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
-    let first = usize::try_from(hash).unwrap_or_default();
-    (first..=first + last).map(move |at| at & last)
+    usize::try_from(hash).unwrap_or_default() & slots.len().saturating_sub(1)
+}
+
+/// Where it is then. More than half of the slots are free, so there is an end to that.
+fn next_slot<T>(slots: &[T], at: usize) -> usize {
+    (at + 1) & slots.len().saturating_sub(1)
 }
 
 /// Operation, algorithm and kind as one number, different for different triples.

@@ -343,20 +343,31 @@ impl Key {
     pub(super) fn audit<T>(
         &self,
         begun: Option<Instant>,
-        (op, alg, bytes_in): (Op, Alg, usize),
+        what: (Op, Alg, usize),
         id: Option<&KeyId>,
         result: &Result<T, Error>,
     ) -> Result<(), Error> {
-        let Some(begun) = begun else { return Ok(()) };
+        match begun {
+            Some(begun) => self.record(begun, what, id, Outcome::of(result)),
+            None => Ok(()),
+        }
+    }
+
+    fn record(
+        &self,
+        begun: Instant,
+        (op, alg, bytes_in): (Op, Alg, usize),
+        id: Option<&KeyId>,
+        outcome: Outcome,
+    ) -> Result<(), Error> {
         let target = match id {
             Some(id) => Target::Key(id.clone()),
             None => Target::Name(self.name.clone()),
         };
-        let (action, outcome) = (Action::Use(op), Outcome::of(result));
         let event = AuditEvent {
             alg: Some(alg),
             bytes_in,
-            ..self.core.event(begun, action, target, outcome)?
+            ..(self.core).event(begun, Action::Use(op), target, outcome)?
         };
         self.core.write(&event)
     }
@@ -364,9 +375,13 @@ impl Key {
     /// The first question of *permit*: may this caller do this with this key?
     #[inline]
     pub(super) fn asked(&self, op: Op) -> Result<(), Error> {
-        if self.core.caller.is_none() {
-            return Ok(());
+        match self.core.caller {
+            Some(_) => self.ask(op),
+            None => Ok(()),
         }
+    }
+
+    fn ask(&self, op: Op) -> Result<(), Error> {
         let scope = Scope::Key(self.name.clone());
         self.core.ask(Action::Use(op), &scope)
     }
