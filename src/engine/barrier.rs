@@ -28,9 +28,9 @@ pub(super) fn heavy() -> bool {
 }
 
 /// Whether the system does it. The same answer for as long as the process lives, and for its
-/// children.
+/// children. The first time takes some milliseconds where there are threads.
 #[inline]
-fn is_asymmetric() -> bool {
+pub(super) fn is_asymmetric() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| register() && expedited())
 }
@@ -63,37 +63,56 @@ fn expedited() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
 
     use super::*;
+
+    /// A number in a cache line of its own.
+    #[repr(align(128))]
+    struct Apart(AtomicUsize);
 
     /// Dekker's problem, over and over: never do both read what was before both wrote.
     #[test]
     fn one_of_two_sees_the_other() {
         const ROUNDS: usize = 20_000;
-        let (many, few) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let (seen_by_many, seen_by_few) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let both = Barrier::new(2);
-        std::thread::scope(|scope| {
+        let new = || Apart(AtomicUsize::new(0));
+        let (many, few, seen_by_many) = (new(), new(), new());
+        let (turn, done, is_over) = (new(), new(), AtomicBool::new(false));
+        // Most often at once: that is when they meet. With one processor it takes longer.
+        let wait_for = |place: &Apart, round| {
+            let mut looks = 0;
+            while place.0.load(Ordering::Acquire) != round && !is_over.load(Ordering::Relaxed) {
+                looks += 1;
+                if looks > 1000 {
+                    std::thread::yield_now();
+                }
+            }
+        };
+        let missed = std::thread::scope(|scope| {
             scope.spawn(|| {
                 for round in 1..=ROUNDS {
-                    both.wait();
-                    many.store(round, Ordering::Relaxed);
+                    wait_for(&turn, round);
+                    many.0.store(round, Ordering::Relaxed);
                     light();
-                    seen_by_many.store(few.load(Ordering::Relaxed), Ordering::Relaxed);
-                    both.wait();
+                    let seen = few.0.load(Ordering::Relaxed);
+                    seen_by_many.0.store(seen, Ordering::Relaxed);
+                    done.0.store(round, Ordering::Release);
                 }
             });
-            for round in 1..=ROUNDS {
-                both.wait();
-                few.store(round, Ordering::Relaxed);
-                assert!(heavy());
-                seen_by_few.store(many.load(Ordering::Relaxed), Ordering::Relaxed);
-                both.wait();
-                let seen = [&seen_by_many, &seen_by_few].map(|seen| seen.load(Ordering::Relaxed));
-                assert!(seen.contains(&round), "{seen:?} in round {round}");
-            }
+            let missed = (1..=ROUNDS).find(|&round| {
+                turn.0.store(round, Ordering::Release);
+                // Of many beginnings some are at the same time.
+                (0..round % 128).for_each(|_| std::hint::spin_loop());
+                few.0.store(round, Ordering::Relaxed);
+                let is_done = heavy();
+                let seen = many.0.load(Ordering::Relaxed);
+                wait_for(&done, round);
+                let seen = [seen, seen_by_many.0.load(Ordering::Relaxed)];
+                !is_done || !seen.contains(&round)
+            });
+            is_over.store(true, Ordering::Relaxed);
+            missed
         });
+        assert_eq!(missed, None, "a round in which nobody saw the other");
     }
 }

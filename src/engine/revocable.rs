@@ -8,7 +8,7 @@
 
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
@@ -16,19 +16,29 @@ use std::time::Duration;
 
 use super::{barrier, fork};
 
-/// A value, until it is revoked.
+/// A value, until it is withdrawn.
 pub(crate) struct Revocable<T> {
     held: Mutex<Option<Arc<T>>>,
-    /// Where what is held is; null once it is revoked.
+    /// Where what is held is; null once it is withdrawn.
     place: AtomicPtr<T>,
 }
 
 /// The value, for one use by this thread.
 pub(crate) struct Borrowed<'a, T> {
-    value: &'a T,
+    /// Not a reference: at the end of `drop` it may be gone already.
+    value: NonNull<T>,
     slot: &'static Slot,
     /// It stays with its thread, as the slot does.
-    not_send: PhantomData<*const ()>,
+    of: PhantomData<(&'a T, *const ())>,
+}
+
+/// A value that nobody borrows any more from now on, and some may be using still.
+pub(crate) struct Withdrawn<T>(Arc<T>);
+
+/// Asks the system for what borrowing wants of it, which takes some milliseconds the first time.
+pub(crate) fn prepare() {
+    barrier::is_asymmetric();
+    fork::generation();
 }
 
 impl<T> Revocable<T> {
@@ -38,31 +48,25 @@ impl<T> Revocable<T> {
         Revocable { held, place }
     }
 
-    /// The value for a short use, in which this thread revokes nothing. `None` if it was
-    /// revoked, and also where only [`hold`](Self::hold) can do: while this thread has borrowed
-    /// something else, at its end, and where the system does not tell forks.
+    /// The value for a short use, in which this thread drops nothing that was withdrawn. `None`
+    /// if it was withdrawn, and also where only [`hold`](Self::hold) can do: while this thread has
+    /// borrowed something else, at its end, and where the system does not tell forks.
     #[inline]
     pub(crate) fn borrow(&self) -> Option<Borrowed<'_, T>> {
         let slot = Slot::free()?;
-        let place = self.place.load(Ordering::Acquire);
-        if place.is_null() {
-            return None;
-        }
-        // With a barrier here and one in `revoke`: either this thread sees that the value is
-        // gone, or the other one sees the slot.
-        slot.place.store(place.cast(), Ordering::Release);
+        let value = NonNull::new(self.place.load(Ordering::Acquire))?;
+        // With a barrier here and one in `drop_unused`: either this thread sees that the value
+        // is gone, or the other one sees the slot.
+        slot.place.store(value.as_ptr().cast(), Ordering::Release);
         barrier::light();
-        if self.place.load(Ordering::Acquire) != place {
+        if self.place.load(Ordering::Acquire) != value.as_ptr() {
             slot.place.store(null_mut(), Ordering::Release);
             return None;
         }
         Some(Borrowed {
-            // SAFETY: it was not revoked when the slot named it, and who revokes it waits for
-            // the slot before the value is dropped. Nothing else drops it: this value, which
-            // holds it, is borrowed for as long.
-            value: unsafe { &*place },
+            value,
             slot,
-            not_send: PhantomData,
+            of: PhantomData,
         })
     }
 
@@ -71,17 +75,11 @@ impl<T> Revocable<T> {
         self.lock().clone()
     }
 
-    /// Takes the value away: when this returns no thread has borrowed it, and it is dropped
-    /// unless somebody holds it.
-    pub(crate) fn revoke(&self) {
-        let Some(held) = self.lock().take() else {
-            return;
-        };
-        let place = self.place.swap(null_mut(), Ordering::SeqCst);
-        if !wait_for_others(place.cast()) {
-            // Never dropped, rather than too early or waited for in a circle.
-            std::mem::forget(held);
-        }
+    /// Takes the value away: nobody borrows or holds it anew. `None` if another one has.
+    pub(crate) fn withdraw(&self) -> Option<Withdrawn<T>> {
+        let held = self.lock().take()?;
+        self.place.store(null_mut(), Ordering::SeqCst);
+        Some(Withdrawn(held))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<T>>> {
@@ -89,11 +87,38 @@ impl<T> Revocable<T> {
     }
 }
 
+impl<T> Withdrawn<T> {
+    /// When this returns no thread has borrowed any of these, and they are dropped, but for those
+    /// that somebody holds. What cannot be dropped safely stays where it is for good: all, if this
+    /// thread itself has borrowed something, or if the system refuses the barrier; and what
+    /// a thread had borrowed when the process was forked.
+    pub(crate) fn drop_unused(all: Vec<Self>) {
+        let mine = MINE.try_with(|mine| mine.0.place.load(Ordering::Relaxed));
+        // What others wait for may be just that.
+        let is_busy = mine.is_ok_and(|mine| !mine.is_null());
+        if all.is_empty() {
+            return;
+        }
+        let is_known = !is_busy && barrier::heavy();
+        // A thread that takes its first slot after this finds the places null.
+        let slots = SLOTS.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for Withdrawn(held) in all {
+            let place = Arc::as_ptr(&held).cast_mut().cast();
+            if !is_known || !slots.iter().all(|slot| slot.wait_for(place)) {
+                std::mem::forget(held);
+            }
+        }
+    }
+}
+
 impl<T> Deref for Borrowed<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.value
+        // SAFETY: it was not withdrawn when the slot named it, and who drops what was withdrawn
+        // waits for the slot. Nothing else drops it: the `Revocable` that holds it is borrowed for
+        // as long.
+        unsafe { self.value.as_ref() }
     }
 }
 
@@ -113,8 +138,8 @@ struct Slot {
     is_taken: AtomicBool,
 }
 
-/// The slots of all threads that have ever been at one time. They are used again, and not given
-/// back.
+/// The slots of as many threads as have ever been at one time. They are used again by this
+/// process, and not given back.
 static SLOTS: RwLock<Vec<&'static Slot>> = RwLock::new(Vec::new());
 
 thread_local! {
@@ -142,9 +167,23 @@ impl Slot {
         Some(slot)
     }
 
+    /// Waits until it does not name this place. `false` if it does so since before a fork, and
+    /// nobody knows whether its thread is in this process.
+    fn wait_for(&self, place: *mut ()) -> bool {
+        while self.place.load(Ordering::Acquire) == place {
+            if Some(self.generation.load(Ordering::Relaxed)) != fork::generation() {
+                return false;
+            }
+            thread::sleep(A_MOMENT);
+        }
+        true
+    }
+
     fn take() -> &'static Slot {
         let mut slots = SLOTS.write().unwrap_or_else(PoisonError::into_inner);
-        let unused = |slot: &&&Slot| !slot.is_taken.swap(true, Ordering::Acquire);
+        let unused = |slot: &&&Slot| {
+            !slot.is_taken.load(Ordering::Relaxed) && !slot.is_taken.swap(true, Ordering::Acquire)
+        };
         if let Some(slot) = slots.iter().find(unused) {
             return slot;
         }
@@ -158,34 +197,10 @@ impl Slot {
     }
 }
 
-/// Waits until no slot names this place. `false`, at once, if that cannot be known, and if this
-/// thread has borrowed something, which is a mistake: what another one waits for may be just
-/// that.
-///
-/// A thread that takes its first slot after this has looked at all finds the place gone.
-fn wait_for_others(place: *mut ()) -> bool {
-    let mine = MINE.try_with(|mine| mine.0.place.load(Ordering::Relaxed));
-    let is_busy = mine.is_ok_and(|mine| !mine.is_null());
-    debug_assert!(!is_busy, "revoked by a thread that has borrowed something");
-    if is_busy || !barrier::heavy() {
-        return false;
-    }
-    let generation = fork::generation();
-    let slots = SLOTS.read().unwrap_or_else(PoisonError::into_inner).clone();
-    for slot in slots {
-        while slot.place.load(Ordering::Acquire) == place
-            && Some(slot.generation.load(Ordering::Relaxed)) == generation
-        {
-            thread::sleep(A_MOMENT);
-        }
-    }
-    true
-}
-
 /// An operation takes a few microseconds most often.
 const A_MOMENT: Duration = Duration::from_micros(20);
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::AtomicUsize;
@@ -210,16 +225,20 @@ mod tests {
         Revocable::new(Arc::new(Canary { alive, dropped }))
     }
 
+    fn revoke<T>(value: &Revocable<T>) {
+        Withdrawn::drop_unused(value.withdraw().into_iter().collect());
+    }
+
     #[test]
     fn what_is_revoked_is_dropped_and_not_lent() {
         let dropped = AtomicUsize::new(0);
         let value = canary(&dropped);
         assert!(value.borrow().unwrap().alive.load(Ordering::SeqCst));
-        value.revoke();
+        revoke(&value);
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
         assert!(value.borrow().is_none());
         assert!(value.hold().is_none());
-        value.revoke();
+        assert!(value.withdraw().is_none());
         drop(value);
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
     }
@@ -236,7 +255,7 @@ mod tests {
         let dropped = AtomicUsize::new(0);
         let value = canary(&dropped);
         let held = value.hold().unwrap();
-        value.revoke();
+        revoke(&value);
         assert!(held.alive.load(Ordering::SeqCst));
         drop(held);
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
@@ -253,54 +272,78 @@ mod tests {
         assert_eq!(*other.borrow().unwrap(), 2);
     }
 
+    /// A panic within a use ends it.
     #[test]
-    fn revoking_waits_for_the_last_use() {
+    fn a_panic_ends_a_use() {
+        let value = Revocable::new(Arc::new(1));
+        let used = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _borrowed = value.borrow().unwrap();
+            panic!("in the middle");
+        }));
+        assert!(used.is_err());
+        assert!(value.borrow().is_some());
+        revoke(&value);
+    }
+
+    #[test]
+    fn revoking_waits_for_the_last_use_and_lends_no_more() {
         let dropped = AtomicUsize::new(0);
         let (value, both) = (canary(&dropped), Barrier::new(2));
         thread::scope(|scope| {
             scope.spawn(|| {
                 let borrowed = value.borrow().unwrap();
                 both.wait();
+                // The other thread has withdrawn it.
+                both.wait();
                 thread::sleep(Duration::from_millis(50));
                 assert!(borrowed.alive.load(Ordering::SeqCst));
             });
             both.wait();
-            value.revoke();
+            let withdrawn = value.withdraw();
+            assert!(value.borrow().is_none());
+            both.wait();
+            Withdrawn::drop_unused(withdrawn.into_iter().collect());
             assert_eq!(dropped.load(Ordering::SeqCst), 1);
         });
     }
 
-    /// The slots of threads that are not in this process any more are nobody's.
     #[test]
-    fn a_slot_of_another_process_is_not_waited_for() {
+    fn who_has_borrowed_something_drops_nothing() {
         let dropped = AtomicUsize::new(0);
-        let value = canary(&dropped);
-        let (forked, done) = (Barrier::new(2), Barrier::new(2));
+        let (value, other) = (canary(&dropped), Revocable::new(Arc::new(1)));
+        let borrowed = other.borrow();
+        revoke(&value);
+        assert_eq!(dropped.load(Ordering::SeqCst), 0);
+        assert!(value.borrow().is_none());
+        drop(borrowed);
+    }
+
+    /// Its thread may be the one that forked, or one that is not here any more.
+    #[test]
+    fn what_was_borrowed_before_a_fork_is_not_dropped_and_not_waited_for() {
+        let dropped = AtomicUsize::new(0);
+        let (value, both) = (canary(&dropped), Barrier::new(2));
         thread::scope(|scope| {
             scope.spawn(|| {
                 let borrowed = value.borrow().unwrap();
-                borrowed
-                    .slot
-                    .generation
-                    .fetch_add(1 << 32, Ordering::SeqCst);
-                forked.wait();
-                done.wait();
-                // The value is gone: it was another process's.
-                std::mem::forget(borrowed);
-                MINE.with(|mine| mine.0.place.store(null_mut(), Ordering::SeqCst));
+                let generation = &borrowed.slot.generation;
+                generation.fetch_add(1 << 32, Ordering::SeqCst);
+                both.wait();
+                both.wait();
+                assert!(borrowed.alive.load(Ordering::SeqCst));
             });
-            forked.wait();
-            value.revoke();
-            assert_eq!(dropped.load(Ordering::SeqCst), 1);
-            done.wait();
+            both.wait();
+            revoke(&value);
+            assert_eq!(dropped.load(Ordering::SeqCst), 0);
+            both.wait();
         });
     }
 
-    /// Beside a twin that counts: values are put in place and revoked while threads use them.
+    /// Values are put in place and revoked while threads use them, and nobody counts.
     #[test]
     fn nobody_uses_what_is_gone() {
-        const THREADS: usize = 4;
-        const VALUES: usize = 2000;
+        const THREADS: usize = 3;
+        const VALUES: usize = 500;
         let dropped = AtomicUsize::new(0);
         let place = RwLock::new(Arc::new(canary(&dropped)));
         let (running, uses) = (AtomicBool::new(true), AtomicUsize::new(0));
@@ -310,29 +353,35 @@ mod tests {
                 scope.spawn(|| {
                     while running.load(Ordering::Relaxed) {
                         let value = current();
-                        let twin = value.hold();
-                        for _ in 0..100 {
-                            let Some(borrowed) = value.borrow() else {
-                                break;
-                            };
-                            assert!(borrowed.alive.load(Ordering::SeqCst));
-                            if let Some(twin) = &twin {
-                                assert!(std::ptr::eq(&raw const *borrowed, Arc::as_ptr(twin)));
-                            }
+                        while let Some(borrowed) = value.borrow() {
+                            let is_alive = || borrowed.alive.load(Ordering::SeqCst);
+                            assert!((0..200).all(|_| is_alive()));
                             uses.fetch_add(1, Ordering::Relaxed);
+                            if !running.load(Ordering::Relaxed) {
+                                break;
+                            }
                         }
                     }
                 });
             }
             for _ in 0..VALUES {
-                let old =
-                    std::mem::replace(&mut *place.write().unwrap(), Arc::new(canary(&dropped)));
-                old.revoke();
+                let before = uses.load(Ordering::Relaxed);
+                // For the others to come to use this one; for some seconds, if need be.
+                let is_used = (0..10_000).any(|_| {
+                    thread::sleep(Duration::from_micros(500));
+                    uses.load(Ordering::Relaxed) != before
+                });
+                if !is_used {
+                    break;
+                }
+                let new = Arc::new(canary(&dropped));
+                let old = std::mem::replace(&mut *place.write().unwrap(), new);
+                revoke(&old);
                 assert!(old.borrow().is_none());
             }
             running.store(false, Ordering::Relaxed);
         });
         assert_eq!(dropped.load(Ordering::SeqCst), VALUES);
-        assert!(uses.load(Ordering::Relaxed) > 0);
+        assert!(uses.load(Ordering::Relaxed) >= VALUES);
     }
 }

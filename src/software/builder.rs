@@ -68,6 +68,9 @@ impl Builder {
     /// A generator to use in place of the operating system's, behind a lock. It is
     /// watched for standing still, and asked for a 32-byte seed where much is needed.
     ///
+    /// It is asked in the middle of operations, so it must not use keys of a software backend:
+    /// those that are let go of meanwhile could not be waited for, and would not be erased.
+    ///
     /// After a fork the copy of a generator that lives in the process repeats the
     /// original's output: seed it anew in the child, or leave this to the system's.
     pub fn rng(mut self, rng: impl TryCryptoRng + Send + 'static) -> Self {

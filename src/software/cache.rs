@@ -3,7 +3,7 @@
 //!
 //! A handle remembers the key that was opened from it, so most uses take neither a lock
 //! nor a look at the map, and count nothing. The cache alone keeps keys: what it lets go is
-//! [revoked](Revocable::revoke), whoever remembers it.
+//! [withdrawn](Revocable::withdraw), whoever remembers it.
 //!
 //! An id is a name and no proof: a hit counts only if the handle presented is the one
 //! that was opened, to the last byte. Otherwise someone who knows an id could use the
@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::opened::Opened;
-use crate::engine::revocable::{Borrowed, Revocable};
+use crate::engine::revocable::{self, Borrowed, Revocable, Withdrawn};
 use crate::handle::{KeyHandle, ProviderKeyId};
 
 /// What an entry takes besides key and blob.
@@ -68,6 +68,7 @@ pub(super) enum Lease<'a> {
 impl Cache {
     pub(super) fn new(max_bytes: usize) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
+        revocable::prepare();
         Cache {
             max_bytes,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
@@ -141,14 +142,14 @@ impl Cache {
         let (kept, gone) = self.write().put(entry, self.max_bytes);
         // The lock is free again: erasing keys, and waiting for those who use them, is not done
         // under it.
-        drop(gone);
+        Withdrawn::drop_unused(gone);
         handle.remember(&kept);
         kept.key.hold().unwrap_or(key)
     }
 
     pub(super) fn evict(&self, id: ProviderKeyId) {
         let gone = self.write().remove(id);
-        drop(gone);
+        Withdrawn::drop_unused(gone.into_iter().collect());
     }
 
     /// A panic under the lock cannot leave it half-changed: nothing under it panics, and
@@ -174,11 +175,11 @@ impl Cache {
 
 impl Inner {
     /// What is kept, and what had to go.
-    fn put(&mut self, entry: Entry, max_bytes: usize) -> (Arc<Kept>, Vec<Entry>) {
+    fn put(&mut self, entry: Entry, max_bytes: usize) -> (Arc<Kept>, Vec<Withdrawn<Opened>>) {
         if let Some(present) = self.entries.get(&entry.handle.id())
             && present.handle == entry.handle
         {
-            return (Arc::clone(&present.kept), vec![entry]);
+            return (Arc::clone(&present.kept), Vec::new());
         }
         let mut gone: Vec<_> = self.remove(entry.handle.id()).into_iter().collect();
         if self.bytes + entry.bytes > max_bytes {
@@ -192,7 +193,7 @@ impl Inner {
         (kept, gone)
     }
 
-    fn shrink(&mut self, target: usize, gone: &mut Vec<Entry>) {
+    fn shrink(&mut self, target: usize, gone: &mut Vec<Withdrawn<Opened>>) {
         let mut by_age: Vec<_> = self
             .entries
             .iter()
@@ -207,17 +208,20 @@ impl Inner {
         }
     }
 
-    fn remove(&mut self, id: ProviderKeyId) -> Option<Entry> {
+    /// Under the lock, so that no operation begins with a key that was destroyed.
+    fn remove(&mut self, id: ProviderKeyId) -> Option<Withdrawn<Opened>> {
         let entry = self.entries.remove(&id)?;
         self.bytes -= entry.bytes;
-        Some(entry)
+        entry.kept.key.withdraw()
     }
 }
 
-impl Drop for Entry {
+impl Drop for Inner {
     /// Handles that live on remember what is not there any more.
     fn drop(&mut self) {
-        self.kept.key.revoke();
+        let kept = self.entries.values();
+        let gone = kept.filter_map(|entry| entry.kept.key.withdraw());
+        Withdrawn::drop_unused(gone.collect());
     }
 }
 

@@ -264,8 +264,8 @@ impl KeyProvider for Software {
         Ok(None)
     }
 
-    /// Forgets the opened key, which is erased when its last running operation ends: this waits
-    /// for those of one request, and not for batches. The
+    /// Forgets the opened key, which no operation begins with any more and which is erased when
+    /// the last one ends; most often this waits for those that run, but for batches. The
     /// blob is the key: it is destroyed when whoever stores the handle drops it. A copy of
     /// the handle that is used afterwards, or in the same moment, opens the key again.
     fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {

@@ -7,6 +7,8 @@
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
 
+use std::slice::from_ref;
+
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
@@ -69,9 +71,9 @@ impl HmacSha256 {
             path,
         };
         padded.iter_mut().for_each(|byte| *byte ^= 0x36);
-        compress256(&mut keyed.inner, &[padded]);
+        compress256(&mut keyed.inner, from_ref(&padded));
         padded.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5c);
-        compress256(&mut keyed.outer, &[padded]);
+        compress256(&mut keyed.outer, from_ref(&padded));
         padded.zeroize();
         digest.zeroize();
         keyed
