@@ -148,11 +148,17 @@ impl Rows for Everywhere {
 impl Rows for Adx {
     #[inline]
     fn add(t: &mut [u64], a: &[u64], b: u64) -> u64 {
-        let (eights, rest) = a.as_chunks::<8>();
-        let (t_eights, t_rest) = t.split_at_mut(8 * eights.len());
+        let (sixteens, rest) = a.as_chunks::<16>();
+        let (t_sixteens, t_rest) = t.split_at_mut(16 * sixteens.len());
         let mut carry = 0;
-        for (t, a) in t_eights.as_chunks_mut::<8>().0.iter_mut().zip(eights) {
+        for (t, a) in t_sixteens.as_chunks_mut::<16>().0.iter_mut().zip(sixteens) {
             // SAFETY: the processor has the instructions: it was asked where this type is named.
+            carry = unsafe { super::adx::add_sixteen(t, a, b, carry) };
+        }
+        let (eights, rest) = rest.as_chunks::<8>();
+        let (t_eights, t_rest) = t_rest.split_at_mut(8 * eights.len());
+        for (t, a) in t_eights.as_chunks_mut::<8>().0.iter_mut().zip(eights) {
+            // SAFETY: as above.
             carry = unsafe { super::adx::add_eight(t, a, b, carry) };
         }
         for (t, a) in t_rest.iter_mut().zip(rest) {
