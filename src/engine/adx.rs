@@ -4,29 +4,18 @@
 use std::arch::asm;
 
 /// Two limbs of a row, at these bytes: what is carried changes places with `other`.
+#[rustfmt::skip]
 macro_rules! two_limbs {
     ($first:literal, $second:literal) => {
         concat!(
-            "mulx {other}, {low}, [{a} + ",
-            $first,
-            "]\n",
+            "mulx {other}, {low}, [{a} + ", $first, "]\n",
             "adcx {low}, {carry}\n",
-            "adox {low}, [{t} + ",
-            $first,
-            "]\n",
-            "mov [{t} + ",
-            $first,
-            "], {low}\n",
-            "mulx {carry}, {low}, [{a} + ",
-            $second,
-            "]\n",
+            "adox {low}, [{t} + ", $first, "]\n",
+            "mov [{t} + ", $first, "], {low}\n",
+            "mulx {carry}, {low}, [{a} + ", $second, "]\n",
             "adcx {low}, {other}\n",
-            "adox {low}, [{t} + ",
-            $second,
-            "]\n",
-            "mov [{t} + ",
-            $second,
-            "], {low}",
+            "adox {low}, [{t} + ", $second, "]\n",
+            "mov [{t} + ", $second, "], {low}",
         )
     };
 }
@@ -69,15 +58,8 @@ macro_rules! row {
 }
 
 row!(add_eight, 8, (0, 8), (16, 24), (32, 40), (48, 56));
+#[rustfmt::skip]
 row!(
-    add_sixteen,
-    16,
-    (0, 8),
-    (16, 24),
-    (32, 40),
-    (48, 56),
-    (64, 72),
-    (80, 88),
-    (96, 104),
-    (112, 120)
+    add_sixteen, 16,
+    (0, 8), (16, 24), (32, 40), (48, 56), (64, 72), (80, 88), (96, 104), (112, 120)
 );

@@ -4,6 +4,10 @@
 //! Which path runs is decided in one place, [`cpu`]. Each kernel has a portable path that
 //! gives the same bytes, and is tested against it and against the RustCrypto crates.
 //!
+//! Beside the arithmetic is what else a backend wants of the machine and safe code cannot do:
+//! to [`erase`], to tell a [`fork`], to lend a value that can be taken away ([`revocable`], by a
+//! [`barrier`] of the system).
+//!
 //! Rules of the folder: no branch, index or early exit depends on a secret; what is variable
 //! time because all its inputs are public ends in `_vartime`; a radix and a bound are written
 //! where they are used; what is secret is erased when it is dropped.

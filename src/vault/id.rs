@@ -401,6 +401,26 @@ mod tests {
     }
 
     #[test]
+    fn a_clone_is_the_same_whatever_was_dropped_before() {
+        let id = |version| {
+            let (host, name) = ("v.example".parse().unwrap(), "sign".parse().unwrap());
+            KeyId::new(host, name, KeyVersion::from_bytes([version; 16]))
+        };
+        let (one, other) = (id(1), id(2));
+        for dropped in [None, Some(&one), Some(&other)] {
+            drop(dropped.cloned());
+            let clones = (one.clone(), other.clone(), one.clone());
+            assert_eq!(clones, (id(1), id(2), id(1)));
+        }
+        // Another thread's spare is not this one's.
+        let moved = one.clone();
+        std::thread::spawn(move || drop(moved)).join().unwrap();
+        assert_eq!(one.clone(), id(1));
+        // It, and what this thread has dropped; no thread that has ended has one.
+        assert_eq!(Arc::strong_count(one.0.as_ref().unwrap()), 2);
+    }
+
+    #[test]
     fn malformed_identifiers_are_refused() {
         let version = "0123456789abcdef0123456789abcdef";
         for kid in [

@@ -286,7 +286,8 @@ impl<R: Register> Counters<R> {
     }
 }
 
-/// The IV, and zeros where the counter is.
+/// The IV, and zeros where the counter is. By words, and not by way of memory: a load of 16 bytes
+/// would wait for narrower stores.
 #[inline]
 fn iv_register(iv: &[u8; 12]) -> __m128i {
     let [low, middle, high] = [0, 4, 8].map(|at| {
