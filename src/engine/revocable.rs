@@ -93,12 +93,12 @@ impl<T> Withdrawn<T> {
     /// thread itself has borrowed something, or if the system refuses the barrier; and what
     /// a thread had borrowed when the process was forked.
     pub(crate) fn drop_unused(all: Vec<Self>) {
-        let mine = MINE.try_with(|mine| mine.0.place.load(Ordering::Relaxed));
-        // What others wait for may be just that.
-        let is_busy = mine.is_ok_and(|mine| !mine.is_null());
         if all.is_empty() {
             return;
         }
+        let mine = MINE.try_with(|mine| mine.0.place.load(Ordering::Relaxed));
+        // What others wait for may be just that.
+        let is_busy = mine.is_ok_and(|mine| !mine.is_null());
         let is_known = !is_busy && barrier::heavy();
         // A thread that takes its first slot after this finds the places null.
         let slots = SLOTS.read().unwrap_or_else(PoisonError::into_inner).clone();
