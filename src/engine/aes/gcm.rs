@@ -174,8 +174,7 @@ unsafe fn stride<R: Register, const ROUNDS: usize, const HASHING: bool>(
             }
             if HASHING && at < REGISTERS {
                 let blocks = R::load(hashed.add(at * R::BYTES)).ordered(order);
-                let power = R::load(powers.add(at * R::BLOCKS).cast());
-                products.add(blocks.xor(added), power);
+                products.add(blocks.xor(added), powers.add(at * R::BLOCKS));
                 added = R::zero();
             }
         }
@@ -215,13 +214,12 @@ unsafe fn seal_rest<R: Register, const ROUNDS: usize>(
             let content = R::load_part(here, left).xor(counters.stream::<ROUNDS>(schedule));
             content.store_part(here, left);
             let blocks = content.first_bytes(left).ordered(order);
-            products.add(blocks.xor(added), R::load(powers.cast()));
+            products.add(blocks.xor(added), powers);
             added = R::zero();
             at += R::BYTES;
             powers = powers.add(R::BLOCKS);
         }
-        let power = R::load(schedule.powers(1).cast());
-        products.add(R::one(end).xor(added), power);
+        products.add(R::one(end).xor(added), schedule.powers(1));
         products.reduced()
     }
 }

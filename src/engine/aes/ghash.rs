@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 
 use super::BLOCK;
 use super::register::Register;
-use super::schedule::{Schedule, reduce};
+use super::schedule::{SUMS, Schedule, reduce};
 
 /// The most bytes that are hashed before a reduction. There is one more power than blocks in
 /// them, for what is hashed at the end.
@@ -41,14 +41,13 @@ pub(super) unsafe fn hash<R: Register>(
             let mut added = R::one(sum);
             while at < until {
                 let content = R::load_part(bytes.add(at), until - at).ordered(order);
-                products.add(content.xor(added), R::load(powers.cast()));
+                products.add(content.xor(added), powers);
                 added = R::zero();
                 at += R::BYTES;
                 powers = powers.add(R::BLOCKS);
             }
             if let Some(end) = end {
-                let power = R::load(schedule.powers(1).cast());
-                products.add(R::one(end).xor(added), power);
+                products.add(R::one(end).xor(added), schedule.powers(1));
             }
             sum = products.reduced();
         }
@@ -61,6 +60,7 @@ pub(super) unsafe fn hash<R: Register>(
 /// Products of blocks and powers, added up and not yet reduced.
 pub(super) struct Products<R> {
     low: R,
+    /// What belongs between them; with [`Register::KARATSUBA`] `low` and `high` as well.
     middle: R,
     high: R,
 }
@@ -79,21 +79,37 @@ impl<R: Register> Products<R> {
         }
     }
 
+    /// Adds the products of these blocks and of the [powers](Schedule::powers) from there on.
+    ///
+    /// # Safety
+    /// `powers` points to a power of a schedule.
     #[inline(always)]
-    pub(super) fn add(&mut self, blocks: R, powers: R) {
-        self.low = self.low.xor(blocks.multiply::<0x00>(powers));
-        self.high = self.high.xor(blocks.multiply::<0x11>(powers));
-        let one = blocks.multiply::<0x01>(powers);
-        let other = blocks.multiply::<0x10>(powers);
-        self.middle = self.middle.xor(one).xor(other);
+    pub(super) unsafe fn add(&mut self, blocks: R, powers: *const u128) {
+        // SAFETY: as this function's; whoever has a register has its instructions.
+        let (power, sums) = unsafe { (R::load(powers.cast()), R::load(powers.add(SUMS).cast())) };
+        self.low = self.low.xor(blocks.multiply::<0x00>(power));
+        self.high = self.high.xor(blocks.multiply::<0x11>(power));
+        self.middle = if R::KARATSUBA {
+            let halves = blocks.xor(blocks.halves_swapped());
+            self.middle.xor(halves.multiply::<0x00>(sums))
+        } else {
+            let one = blocks.multiply::<0x01>(power);
+            let other = blocks.multiply::<0x10>(power);
+            self.middle.xor(one).xor(other)
+        };
     }
 
     /// # Safety
     /// The processor has the register's instructions.
     #[inline(always)]
     pub(super) unsafe fn reduced(self) -> __m128i {
+        let middle = if R::KARATSUBA {
+            self.middle.xor(self.low).xor(self.high)
+        } else {
+            self.middle
+        };
         // SAFETY: every register's instructions are those of a block and more.
-        unsafe { reduce(self.low.sum(), self.middle.sum(), self.high.sum()) }
+        unsafe { reduce(self.low.sum(), middle.sum(), self.high.sum()) }
     }
 }
 

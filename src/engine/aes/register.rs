@@ -16,6 +16,10 @@ pub(super) trait Register: Copy {
     /// How many bytes.
     const BYTES: usize = Self::BLOCKS * BLOCK;
 
+    /// Whether a product is best made of three products of halves (Karatsuba and Ofman 1962), for
+    /// which a block's halves change places, and not of four.
+    const KARATSUBA: bool;
+
     /// Zeros.
     ///
     /// # Safety
@@ -65,6 +69,9 @@ pub(super) trait Register: Copy {
 
     /// The bytes of each block in another order.
     fn ordered(self, order: Self) -> Self;
+
+    /// The halves of each block in each other's place.
+    fn halves_swapped(self) -> Self;
 
     /// A round of AES, and the last one.
     fn encrypt_round(self, key: Self) -> Self;

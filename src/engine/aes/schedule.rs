@@ -12,14 +12,17 @@ const POWERS: usize = 36;
 /// Zeros after the powers, so that a register of four can be loaded from the last one.
 const BEHIND: usize = 4;
 
+/// How far behind a power the sum of its halves is.
+pub(super) const SUMS: usize = POWERS + BEHIND;
+
 /// AES-256 has 14 rounds, and a key before the first.
 pub(super) const ROUND_KEYS: usize = 15;
 
 #[repr(C, align(64))]
 pub(super) struct Schedule {
     /// The powers of the hash key, the highest first: `H^36 ... H^1`, in the form that
-    /// [`multiply`] takes, and zeros.
-    powers: [u128; POWERS + BEHIND],
+    /// [`multiply`] takes, and zeros; and then of each the sum of its halves, in both halves.
+    powers: [[u128; POWERS + BEHIND]; 2],
     encryption: [u128; ROUND_KEYS],
     /// For the equivalent inverse cipher (FIPS 197 section 5.3.5).
     decryption: [u128; ROUND_KEYS],
@@ -30,7 +33,7 @@ pub(super) struct Schedule {
 impl Schedule {
     pub(super) const fn empty() -> Self {
         Schedule {
-            powers: [0; POWERS + BEHIND],
+            powers: [[0; POWERS + BEHIND]; 2],
             encryption: [0; ROUND_KEYS],
             decryption: [0; ROUND_KEYS],
             rounds: 0,
@@ -100,8 +103,10 @@ impl Schedule {
         let carry = 0_u128.wrapping_sub(hash_key >> 127);
         hash_key = (hash_key << 1) ^ (carry & POLYNOMIAL);
         let mut power = hash_key;
-        for place in self.powers[..POWERS].iter_mut().rev() {
+        let [powers, sums] = &mut self.powers;
+        for (place, sum) in powers[..POWERS].iter_mut().zip(sums).rev() {
             *place = power;
+            *sum = power ^ power.rotate_left(64);
             power = block(multiply(register(power), register(hash_key)));
         }
         hash_key.zeroize();
@@ -124,10 +129,10 @@ impl Schedule {
     }
 
     /// Where the last `count` powers are, the lowest of them at the end, and behind it zeros:
-    /// a register of four can be loaded from each.
+    /// a register of four can be loaded from each, and [`SUMS`] further on from what goes with it.
     #[inline]
     pub(super) fn powers(&self, count: usize) -> *const u128 {
-        self.powers[POWERS - count..].as_ptr()
+        self.powers.as_flattened()[POWERS - count..].as_ptr()
     }
 }
 

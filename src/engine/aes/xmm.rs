@@ -14,6 +14,7 @@ pub(super) struct Xmm(__m128i);
 
 impl Register for Xmm {
     const BLOCKS: usize = 1;
+    const KARATSUBA: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -75,6 +76,11 @@ impl Register for Xmm {
     #[inline(always)]
     fn ordered(self, order: Self) -> Self {
         Xmm(call!(_mm_shuffle_epi8(self.0, order.0)))
+    }
+
+    #[inline(always)]
+    fn halves_swapped(self) -> Self {
+        Xmm(call!(_mm_shuffle_epi32::<0x4e>(self.0)))
     }
 
     #[inline(always)]

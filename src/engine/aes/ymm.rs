@@ -15,6 +15,7 @@ pub(super) struct Ymm(__m256i);
 
 impl Register for Ymm {
     const BLOCKS: usize = 2;
+    const KARATSUBA: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -86,6 +87,11 @@ impl Register for Ymm {
     #[inline(always)]
     fn ordered(self, order: Self) -> Self {
         Ymm(call!(_mm256_shuffle_epi8(self.0, order.0)))
+    }
+
+    #[inline(always)]
+    fn halves_swapped(self) -> Self {
+        Ymm(call!(_mm256_shuffle_epi32::<0x4e>(self.0)))
     }
 
     #[inline(always)]
