@@ -51,7 +51,7 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
         if M::IS_MERSENNE {
             return Fe(mersenne::square::<M, L>(&self.0), PhantomData);
         }
-        *self * *self
+        Fe(square::<M, L>(&self.0), PhantomData)
     }
 
     /// `-a` where the mask is set, else `a`.
@@ -152,26 +152,94 @@ fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]) -> [u64; 
         for i in 0..L {
             (sum[i], carry) = a.carrying_mul_add(b[i], sum[i], carry);
         }
-        let (high, over) = carry.overflowing_add(top);
+        top = clear_lowest::<M, L>(&mut sum, carry, top);
+    }
+    reduce_once::<M, L>(&sum, top)
+}
+
+/// `a a / R mod m`, below `m`, for `a < m`: the whole square first, and then the multiples of `m`.
+#[inline]
+fn square<M: Modulus<L>, const L: usize>(a: &[u64; L]) -> [u64; L] {
+    let [mut sum, high] = whole_square(a);
+    let mut top = 0;
+    for high in high {
+        top = clear_lowest::<M, L>(&mut sum, high, top);
+    }
+    reduce_once::<M, L>(&sum, top)
+}
+
+/// `a a`, the lower half first: each pair of limbs once, twice that, and the squares.
+#[inline]
+pub(super) fn whole_square<const L: usize>(a: &[u64; L]) -> [[u64; L]; 2] {
+    let mut both = [[0; L]; 2];
+    for i in 0..L {
+        let mut carry = 0;
+        for j in i + 1..L {
+            let limb = &mut both[(i + j) / L][(i + j) % L];
+            (*limb, carry) = a[i].carrying_mul_add(a[j], *limb, carry);
+        }
+        both[(i + L) / L][(i + L) % L] = carry;
+    }
+    let (mut top, mut carry) = (0, false);
+    for i in 0..L {
+        let (low, high) = a[i].carrying_mul(a[i], 0);
+        for (at, square) in [(2 * i, low), (2 * i + 1, high)] {
+            let limb = &mut both[at / L][at % L];
+            let twice = (*limb << 1) | top;
+            top = *limb >> 63;
+            (*limb, carry) = twice.carrying_add(square, carry);
+        }
+    }
+    both
+}
+
+/// A step of Montgomery's reduction: of `sum + 2^(64 L) (high + top)` to the same and the multiple
+/// `q m` that makes its lowest limb zero, without that limb. What is above the limbs, 0 or 1.
+///
+/// Most primes of curves are such that most of `q m` needs no multiplication.
+#[inline]
+fn clear_lowest<M: Modulus<L>, const L: usize>(sum: &mut [u64; L], high: u64, top: u64) -> u64 {
+    let (high, over) = high.overflowing_add(top);
+    let over_again;
+    if M::N0 == 1 {
+        // q is the lowest limb. q (m + 1) is added above it, and q taken away.
+        let (q, mut carry) = (sum[0], 0);
+        for i in 1..L {
+            (sum[i - 1], carry) = q.carrying_mul_add(M::M1[i], sum[i], carry);
+        }
+        (sum[L - 1], over_again) = high.overflowing_add(carry);
+    } else if M::IS_NEAR_R {
+        // q R is added, and q (R - m) taken away.
+        let q = sum[0].wrapping_mul(M::N0);
+        let (mut carry, mut borrow) = (0, false);
+        for i in 0..L {
+            let (low, difference);
+            (low, carry) = q.carrying_mul(M::BELOW_R[i], carry);
+            (difference, borrow) = sum[i].borrowing_sub(low, borrow);
+            if i > 0 {
+                sum[i - 1] = difference;
+            }
+        }
+        (sum[L - 1], over_again) = high.overflowing_add(q - u64::from(borrow));
+    } else {
         let q = sum[0].wrapping_mul(M::N0);
         let (_, mut carry) = q.carrying_mul_add(M::M[0], sum[0], 0);
         for i in 1..L {
             (sum[i - 1], carry) = q.carrying_mul_add(M::M[i], sum[i], carry);
         }
-        let (high, over_again) = high.overflowing_add(carry);
-        sum[L - 1] = high;
-        top = u64::from(over) + u64::from(over_again);
+        (sum[L - 1], over_again) = high.overflowing_add(carry);
     }
-    reduce_once::<M, L>(&sum, top)
+    u64::from(over) + u64::from(over_again)
 }
 
 /// `a + 2^(64 L) above`, below `2 m`, without the `m` that may be too much.
 #[inline]
 pub(super) fn reduce_once<M: Modulus<L>, const L: usize>(a: &[u64; L], above: u64) -> [u64; L] {
+    // Less m is more by R - m, and less R.
     let mut reduced = *a;
-    let borrow = limbs::sub(&mut reduced, &M::M);
-    // It was below m if what is borrowed is not there.
-    let below = mask(borrow & !above);
+    let carry = limbs::add(&mut reduced, &M::BELOW_R);
+    // It was below m if it does not reach R then.
+    let below = mask(1 ^ (carry | above));
     for i in 0..L {
         reduced[i] ^= (a[i] ^ reduced[i]) & below;
     }

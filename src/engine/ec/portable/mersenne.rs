@@ -3,7 +3,7 @@
 //! bits that the highest limb has to spare. So a division by `R` turns the bits of a number by
 //! `s` to the right, and none is multiplied.
 
-use super::field::reduce_once;
+use super::field::{reduce_once, whole_square};
 use super::modulus::Modulus;
 
 /// `a b / R mod m`, below `m`, for `b < m` and any `a`.
@@ -28,28 +28,8 @@ pub(super) fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]
 /// `a a / R mod m`, below `m`, for `a < m`.
 #[inline]
 pub(super) fn square<M: Modulus<L>, const L: usize>(a: &[u64; L]) -> [u64; L] {
-    // Each pair of limbs once: `both[0]` has the lower half.
-    let mut both = [[0; L]; 2];
-    for i in 0..L {
-        let mut carry = 0;
-        for j in i + 1..L {
-            let limb = &mut both[(i + j) / L][(i + j) % L];
-            (*limb, carry) = a[i].carrying_mul_add(a[j], *limb, carry);
-        }
-        both[(i + L) / L][(i + L) % L] = carry;
-    }
-    // Twice that, and the squares.
-    let (mut top, mut carry) = (0, false);
-    for i in 0..L {
-        let (low, high) = a[i].carrying_mul(a[i], 0);
-        for (at, square) in [(2 * i, low), (2 * i + 1, high)] {
-            let limb = &mut both[at / L][at % L];
-            let twice = (*limb << 1) | top;
-            top = *limb >> 63;
-            (*limb, carry) = twice.carrying_add(square, carry);
-        }
-    }
-    reduce::<M, L>(&both[0], &both[1])
+    let [low, high] = whole_square(a);
+    reduce::<M, L>(&low, &high)
 }
 
 /// `low / R + high mod m`, for what is below `m` times a number of `L` limbs.

@@ -13,6 +13,12 @@ pub(crate) trait Modulus<const L: usize>: Copy {
     const IS_MERSENNE: bool = is_mersenne(&Self::M);
     /// `-1 / m` modulo 2^64.
     const N0: u64 = negated_inverse(Self::M[0]);
+    /// `m + 1`.
+    const M1: [u64; L] = plus_one(&Self::M);
+    /// `R - m`, for the `R = 2^(64 L)` of Montgomery's form.
+    const BELOW_R: [u64; L] = negative(&Self::M);
+    /// Whether that is short, half of the limbs at most.
+    const IS_NEAR_R: bool = 2 * len(&Self::BELOW_R) <= L;
     /// `R`, which is one in Montgomery form.
     const R1: [u64; L] = power_of_two(&Self::M, 64, 64 * L);
     /// `R^2`: multiplying by it brings a number into Montgomery form.
@@ -31,4 +37,33 @@ const fn is_mersenne<const L: usize>(m: &[u64; L]) -> bool {
         i += 1;
     }
     m[L - 1] & m[L - 1].wrapping_add(1) == 0
+}
+
+const fn plus_one<const L: usize>(m: &[u64; L]) -> [u64; L] {
+    let (mut sum, mut carry, mut i) = (*m, true, 0);
+    while i < L && carry {
+        (sum[i], carry) = sum[i].overflowing_add(1);
+        i += 1;
+    }
+    sum
+}
+
+/// `2^(64 L) - m`, for an odd `m`: the one of two's complement carries nothing.
+const fn negative<const L: usize>(m: &[u64; L]) -> [u64; L] {
+    let (mut negative, mut i) = ([0; L], 0);
+    while i < L {
+        negative[i] = !m[i];
+        i += 1;
+    }
+    negative[0] += 1;
+    negative
+}
+
+/// How many limbs it takes.
+const fn len<const L: usize>(number: &[u64; L]) -> usize {
+    let mut len = L;
+    while len > 0 && number[len - 1] == 0 {
+        len -= 1;
+    }
+    len
 }
