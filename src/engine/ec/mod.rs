@@ -132,10 +132,19 @@ pub(crate) fn public_point(curve: Curve, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)>
     portable::public_point(curve, d)
 }
 
+/// The most tables that are made one after the other: most of a table is doublings, which wait for
+/// each other, and lanes are slower at that unless several are busy.
+const MOST_ALONE: usize = 2;
+
 /// The tables of points of a curve, given as big-endian `x` and `y`, in order; in lanes eight
 /// take as long as one.
 pub(crate) fn tables(path: Path, points: &[(&[u8], &[u8])]) -> Vec<PublicTable> {
     let tables: Vec<_> = match path {
+        Path::Lanes(curve) if points.len() <= MOST_ALONE => {
+            let powers = |point: &_| portable::key_powers(curve.name(), *point);
+            let table = |point: &_| Table::Lanes(kernel::table(curve, &powers(point)));
+            points.iter().map(table).collect()
+        }
         Path::Lanes(curve) => {
             let tables = kernel::tables(curve, points).into_iter();
             tables.map(Table::Lanes).collect()

@@ -44,6 +44,14 @@ impl Curve {
         }
     }
 
+    pub(super) fn name(self) -> super::Curve {
+        match self {
+            Curve::P256 => super::Curve::P256,
+            Curve::P256K => super::Curve::P256K,
+            Curve::P384 => super::Curve::P384,
+        }
+    }
+
     /// Overwrites what a signature has left on the stack: nonces above all.
     fn erase_stack(self) {
         match self {
@@ -88,6 +96,17 @@ pub(super) fn sign_one(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
     });
     curve.erase_stack();
     signature
+}
+
+/// The table of a point, from the powers of its blocks and their doubles, in turns.
+pub(super) fn table(curve: Curve, powers: &[(Vec<u8>, Vec<u8>)]) -> Table {
+    match curve {
+        Curve::P256 => Table::P256(in_lanes!(verify::table_of_powers::<curve::P256, 5>(powers))),
+        Curve::P256K => Table::P256K(in_lanes!(verify::table_of_powers::<curve::P256K, 5>(
+            powers
+        ))),
+        Curve::P384 => Table::P384(in_lanes!(verify::table_of_powers::<curve::P384, 8>(powers))),
+    }
 }
 
 pub(super) fn tables(curve: Curve, points: &[(&[u8], &[u8])]) -> Vec<Table> {

@@ -53,11 +53,7 @@ pub(crate) fn tables<C: Curve<L>, const L: usize>(keys: &[(&[u8], &[u8])]) -> Ve
     for keys in keys.chunks(8) {
         // A key in each lane while doubling, a block of one key in each lane after that.
         let key = |lane| keys.get(lane).unwrap_or(&keys[0]);
-        let into = broadcast(&C::Field::R2);
-        let point = Affine {
-            x: mul::<C::Field, L>(&gather(&from_fn(|i| from_bytes(key(i).0))), &into),
-            y: mul::<C::Field, L>(&gather(&from_fn(|i| from_bytes(key(i).1))), &into),
-        };
+        let point = affine::<C, L>(from_fn(|i| (key(i).0, key(i).1)));
         let powers = powers::<C, L>(&point, 8 * C::BYTES / BLOCKS, BLOCKS);
         let lanes: [[[[u64; L]; 8]; 4]; BLOCKS] = from_fn(|block| {
             let (one, two) = &powers[block];
@@ -65,16 +61,55 @@ pub(crate) fn tables<C: Curve<L>, const L: usize>(keys: &[(&[u8], &[u8])]) -> Ve
         });
         for key in 0..keys.len() {
             let [x, y, x2, y2] = from_fn(|i| gather(&lanes.each_ref().map(|block| block[i][key])));
-            let (one, two) = (Affine { x, y }, Affine { x: x2, y: y2 });
-            let mut table = Box::new([[[[0; 8]; L]; 2]; ENTRIES]);
-            let multiples = odd_multiples::<C::Field, L>(&one, &two, ENTRIES);
-            for (entry, multiple) in table.iter_mut().zip(&multiples) {
-                *entry = [&multiple.x, &multiple.y].map(|fe| columns(fe));
-            }
-            tables.push(PublicTable(table));
+            tables.push(table::<C, L>(&Affine { x, y }, &Affine { x: x2, y: y2 }));
         }
     }
     tables
+}
+
+/// The table of a point, from the power of each block and its double, one after the other:
+/// big-endian `x` and `y`.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
+)]
+pub(crate) fn table_of_powers<C: Curve<L>, const L: usize>(
+    powers: &[(Vec<u8>, Vec<u8>)],
+) -> PublicTable<L> {
+    let [one, two] = from_fn(|i| {
+        affine::<C, L>(from_fn(|block| {
+            let (x, y) = &powers[2 * block + i];
+            (x.as_slice(), y.as_slice())
+        }))
+    });
+    table::<C, L>(&one, &two)
+}
+
+/// From the power of each block, in its lane, and its double.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
+)]
+fn table<C: Curve<L>, const L: usize>(one: &Affine<L>, two: &Affine<L>) -> PublicTable<L> {
+    let mut table = Box::new([[[[0; 8]; L]; 2]; ENTRIES]);
+    let multiples = odd_multiples::<C::Field, L>(one, two, ENTRIES);
+    for (entry, multiple) in table.iter_mut().zip(&multiples) {
+        *entry = [&multiple.x, &multiple.y].map(|fe| columns(fe));
+    }
+    PublicTable(table)
+}
+
+/// Big-endian `x` and `y` of points in the lanes, in Montgomery form and at most the modulus.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
+)]
+fn affine<C: Curve<L>, const L: usize>(points: [(&[u8], &[u8]); 8]) -> Affine<L> {
+    let into = broadcast(&C::Field::R2);
+    Affine {
+        x: mul::<C::Field, L>(&gather(&points.map(|(x, _)| from_bytes(x))), &into),
+        y: mul::<C::Field, L>(&gather(&points.map(|(_, y)| from_bytes(y))), &into),
+    }
 }
 
 /// Whether each signature is good; nothing where the formulas met an exception, which only

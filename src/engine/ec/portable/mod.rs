@@ -56,17 +56,33 @@ pub(super) fn public_point(curve: Curve, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)>
 }
 
 /// Of a point that is on the curve, big-endian `x` and `y`.
-pub(super) fn table(curve: Curve, (x, y): (&[u8], &[u8])) -> Table {
-    fn point<C: curve::Curve<L>, const L: usize>(x: &[u8], y: &[u8]) -> Affine<C, L> {
-        let [x, y] = [x, y].map(|coordinate| Fe::new(&sign::leading(coordinate)));
-        Affine { x, y }
+pub(super) fn table(curve: Curve, of: (&[u8], &[u8])) -> Table {
+    match curve {
+        Curve::P256 => Table::P256(table::key_table(&point(of))),
+        Curve::P256K => Table::P256K(table::key_table(&point(of))),
+        Curve::P384 => Table::P384(table::key_table(&point(of))),
+        Curve::P521 => Table::P521(table::key_table(&point(of))),
+    }
+}
+
+/// What the table of a point begins with, of which lanes can make theirs: `2^(b j) P` and its
+/// double for each of eight blocks `j` of `b` bits; big-endian `x` and `y`.
+pub(super) fn key_powers(curve: Curve, of: (&[u8], &[u8])) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn powers<C: curve::Curve<L>, const L: usize>(of: &Affine<C, L>) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let powers = table::key_powers(of);
+        powers.iter().map(sign::coordinates).collect()
     }
     match curve {
-        Curve::P256 => Table::P256(table::key_table(&point(x, y))),
-        Curve::P256K => Table::P256K(table::key_table(&point(x, y))),
-        Curve::P384 => Table::P384(table::key_table(&point(x, y))),
-        Curve::P521 => Table::P521(table::key_table(&point(x, y))),
+        Curve::P256 => powers::<curve::P256, 4>(&point(of)),
+        Curve::P256K => powers::<curve::P256K, 4>(&point(of)),
+        Curve::P384 => powers::<curve::P384, 6>(&point(of)),
+        Curve::P521 => powers::<curve::P521, 9>(&point(of)),
     }
+}
+
+fn point<C: curve::Curve<L>, const L: usize>((x, y): (&[u8], &[u8])) -> Affine<C, L> {
+    let [x, y] = [x, y].map(|coordinate| Fe::new(&sign::leading(coordinate)));
+    Affine { x, y }
 }
 
 pub(super) fn verify_vartime(key: &Table, digest: &[u8], signature: &[u8]) -> Option<bool> {

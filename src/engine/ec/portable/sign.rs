@@ -5,7 +5,7 @@ use std::hint::black_box;
 use super::curve::Curve;
 use super::field::{Fe, Mask, invert_both, mask};
 use super::modulus::Modulus;
-use super::point::Point;
+use super::point::{Affine, Point};
 use super::table::base_table;
 use crate::engine::ec::SignInput;
 use crate::engine::limbs;
@@ -61,13 +61,18 @@ pub(crate) fn public_point<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<(Vec
     // ZZ / ZZZ is 1 / Z, and its square 1 / ZZ.
     let zzz = point.zzz.inverse();
     let z = point.zz * zzz;
-    let coordinate = |number: Fe<C::Field, L>| {
+    let (x, y) = (point.x * z.square(), point.y * zzz);
+    Some(coordinates(&Affine::<C, L> { x, y }))
+}
+
+/// Big-endian.
+pub(crate) fn coordinates<C: Curve<L>, const L: usize>(point: &Affine<C, L>) -> (Vec<u8>, Vec<u8>) {
+    let bytes = |coordinate: &Fe<C::Field, L>| {
         let mut bytes = vec![0; C::BYTES];
-        limbs::to_be(&number.number(), &mut bytes);
+        limbs::to_be(&coordinate.number(), &mut bytes);
         bytes
     };
-    let (x, y) = (point.x * z.square(), point.y * zzz);
-    Some((coordinate(x), coordinate(y)))
+    (bytes(&point.x), bytes(&point.y))
 }
 
 /// The number in as many leading bytes as the limbs have room for.

@@ -43,19 +43,34 @@ pub(crate) fn key_table<C: Curve<L>, const L: usize>(point: &Affine<C, L>) -> Ta
     Table::new(point, KEY_WIDTH, KEY_BLOCKS)
 }
 
+/// `2^(step i) P` and its double, one after the other, for `i < count`.
+fn powers<C: Curve<L>, const L: usize>(
+    point: &Affine<C, L>,
+    step: usize,
+    count: usize,
+) -> Vec<Affine<C, L>> {
+    let mut powers = vec![point.to_point(), point.to_point().double()];
+    for _ in 1..count {
+        let twice = powers[powers.len() - 1];
+        let power = (1..step).fold(twice, |power, _| power.double());
+        powers.extend([power, power.double()]);
+    }
+    to_affine(&powers)
+}
+
+/// The powers that the table of a key begins with: of each of its blocks, and their doubles.
+pub(crate) fn key_powers<C: Curve<L>, const L: usize>(point: &Affine<C, L>) -> Vec<Affine<C, L>> {
+    powers(point, C::Order::BITS.div_ceil(KEY_BLOCKS), KEY_BLOCKS)
+}
+
 impl<C: Curve<L>, const L: usize> Table<C, L> {
     /// With no more than so many blocks. The point must be on the curve, and so of its order.
     fn new(point: &Affine<C, L>, width: usize, blocks: usize) -> Self {
         let digits = C::Order::BITS.div_ceil(width);
         let positions = digits.div_ceil(blocks);
-        let mut powers = vec![point.to_point(), point.to_point().double()];
-        for _ in 1..digits.div_ceil(positions) {
-            let twice = powers[powers.len() - 1];
-            let power = (1..width * positions).fold(twice, |power, _| power.double());
-            powers.extend([power, power.double()]);
-        }
+        let powers = powers(point, width * positions, digits.div_ceil(positions));
         let mut multiples = Vec::new();
-        for power in to_affine(&powers).chunks(2) {
+        for power in powers.chunks(2) {
             let mut multiple = power[0].to_point();
             multiples.push(multiple);
             for _ in 1..1 << (width - 1) {
