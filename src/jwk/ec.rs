@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::integer;
 use crate::alg::Curve;
-use crate::engine::ec::{self as engine, PublicTable};
+use crate::engine::ec::{self as engine, Path, PublicTable};
 use crate::error::{Error, Rule};
 use crate::secret::SecretBytes;
 
@@ -167,7 +167,7 @@ impl EcSecret {
             };
             return Err(Error::invalid("d", rule));
         }
-        let point = engine::public_point(kernel(curve), d);
+        let point = engine::public_point(Path::best(kernel(curve)), d);
         let public = match point.map(|(x, y)| EcPublic::from_coordinates(curve, &x, &y)) {
             Some(Ok(public)) => public,
             _ => EcPublic::from_point(point_by_crate(curve, d)?),
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn points_are_those_of_the_crates() {
         for curve in Curve::ALL {
-            let width = curve.field_len();
+            let (paths, width) = (|| Path::all(kernel(*curve)), curve.field_len());
             let small = |value: u8| {
                 let mut d = vec![0; width];
                 d[width - 1] = value;
@@ -229,10 +229,10 @@ mod tests {
                 d[0] = 0;
                 d
             }));
-            for d in scalars {
-                let (x, y) = engine::public_point(kernel(*curve), &d).unwrap();
+            for (path, d) in paths().flat_map(|path| scalars.iter().map(move |d| (path, d))) {
+                let (x, y) = engine::public_point(path, d).unwrap();
                 let ours = EcPublic::from_coordinates(*curve, &x, &y).unwrap();
-                assert!(ours.0 == point_by_crate(*curve, &d).unwrap(), "{curve}");
+                assert!(ours.0 == point_by_crate(*curve, d).unwrap(), "{path:?}");
             }
             for d in [
                 vec![0; width],
@@ -240,7 +240,7 @@ mod tests {
                 vec![1; width - 1],
                 vec![1; width + 1],
             ] {
-                assert!(engine::public_point(kernel(*curve), &d).is_none());
+                assert!(paths().all(|path| engine::public_point(path, &d).is_none()));
                 assert!(EcSecret::from_scalar(*curve, &d).is_err());
             }
         }

@@ -9,6 +9,10 @@ impl Curve {
     pub(super) fn of(_: super::Curve) -> Option<Self> {
         None
     }
+
+    pub(super) fn name(self) -> super::Curve {
+        match self {}
+    }
 }
 
 pub(super) enum Table {}
@@ -18,6 +22,14 @@ pub(super) fn sign_all(curve: Curve, _: &[SignInput<'_>]) -> Vec<Option<Vec<u8>>
 }
 
 pub(super) fn sign_one(curve: Curve, _: &SignInput<'_>) -> Option<Vec<u8>> {
+    match curve {}
+}
+
+pub(super) fn public_point(curve: Curve, _: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    match curve {}
+}
+
+pub(super) fn table(curve: Curve, _: &[(Vec<u8>, Vec<u8>)]) -> Table {
     match curve {}
 }
 

@@ -128,8 +128,11 @@ pub(crate) fn sign_one(path: Path, input: &SignInput<'_>) -> Option<Vec<u8>> {
 
 /// The point of a private scalar, big-endian `x` and `y`. Nothing unless it is in `1..n`, and as
 /// wide as the order; and nothing where the formulas do not hold, for one scalar at most.
-pub(crate) fn public_point(curve: Curve, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    portable::public_point(curve, d)
+pub(crate) fn public_point(path: Path, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    match path {
+        Path::Lanes(curve) => kernel::public_point(curve, d),
+        Path::Portable(curve) => portable::public_point(curve, d),
+    }
 }
 
 /// The most tables that are made one after the other: most of a table is doublings, which wait for

@@ -52,7 +52,7 @@ impl Curve {
         }
     }
 
-    /// Overwrites what a signature has left on the stack: nonces above all.
+    /// Overwrites what has been left on the stack: nonces above all.
     fn erase_stack(self) {
         match self {
             Curve::P256 | Curve::P256K => erase_stack::<24>(),
@@ -96,6 +96,17 @@ pub(super) fn sign_one(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
     });
     curve.erase_stack();
     signature
+}
+
+/// See [`super::public_point`].
+pub(super) fn public_point(curve: Curve, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let point = in_lanes!(match curve {
+        Curve::P256 => sign::public_point::<curve::P256, 5>(d),
+        Curve::P256K => sign::public_point::<curve::P256K, 5>(d),
+        Curve::P384 => sign::public_point::<curve::P384, 8>(d),
+    });
+    curve.erase_stack();
+    point
 }
 
 /// The table of a point, from the powers of its blocks and their doubles, in turns.

@@ -160,16 +160,16 @@ pub(crate) fn select_point<const L: usize>(mask: Mask, a: &Point<L>, b: &Point<L
     }
 }
 
-/// The sum of all eight lanes, in each of them: `X` and `ZZ`.
+/// The sum of all eight lanes, in each of them.
+#[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-pub(crate) fn sum_lanes<M: Modulus<L>, const L: usize>(a: &Point<L>) -> [Fe<L>; 2] {
+pub(crate) fn sum_lanes<M: Modulus<L>, const L: usize>(a: &Point<L>) -> Point<L> {
     let a = add_lanes::<M, L, 4>(a);
     let a = add_lanes::<M, L, 2>(&a);
-    let a = add_lanes::<M, L, 1>(&a);
-    [a.x, a.zz]
+    add_lanes::<M, L, 1>(&a)
 }
 
 /// In lane `i` the sum of lanes `i` and `i ^ N`. What is computed from one of two points is

@@ -1,18 +1,20 @@
 //! ECDSA signatures (FIPS 186-5 section 6.4.1), eight in eight lanes, or one over all of them.
 
 use std::array::from_fn;
+use std::hint::black_box;
 
 use super::curve::Curve;
 use super::field::{Fe, broadcast, from_montgomery, is_zero, mul, negate_if, reduce_once, sum};
-use super::invert::{invert_both, invert_two};
+use super::invert::{invert_both, invert_one, invert_two};
 use super::limbs::{from_bytes, gather, scatter, to_bytes};
 use super::modulus::Modulus;
 use super::point::sum_lanes;
 use super::spread::add_base_spread;
-use super::table::add_base;
+use super::table::{add_base, odd};
 use crate::engine::ec::SignInput;
 use crate::engine::erase::erase;
 use crate::engine::lanes::{Mask, has_bits};
+use crate::engine::limbs::{equal, less};
 
 /// The most vectors that share an inversion: more would save little and fill the stack.
 const MOST_VECTORS: usize = 8;
@@ -55,15 +57,49 @@ pub(crate) fn sign_one<C: Curve<L>, const L: usize>(input: &SignInput<'_>) -> Op
     let d = mul::<C::Order, L>(&broadcast(&d), &broadcast(&C::Order::R2));
     let [low, high] = wide(input.nonce);
     let k = nonce::<C, L>(&broadcast(&low), &broadcast(&high));
-    let point = add_base_spread::<C, L>(None, &odd::<C, L>(&k), 0);
-    let [x, zz] = sum_lanes::<C::Field, L>(&point);
-    let zz = from_montgomery::<C::Field, L>(&zz);
+    // k or n - k: the points have the same x.
+    let (odd, _) = odd::<C, L>(&k);
+    let point = sum_lanes::<C::Field, L>(&add_base_spread::<C, L>(None, &odd, 0));
+    let zz = from_montgomery::<C::Field, L>(&point.zz);
     let [zz, k] = invert_two::<C::Field, C::Order, L>(scatter(&zz)[0], scatter(&k)[0]);
     // Of the two factors only one is in Montgomery form, so the product is not.
-    let x = mul::<C::Field, L>(&x, &broadcast(&zz)); // 1.2 p
+    let x = mul::<C::Field, L>(&point.x, &broadcast(&zz)); // 1.2 p
     let x = reduce_once::<C::Field, L>(&x);
     let k = mul::<C::Order, L>(&broadcast(&k), &broadcast(&C::Order::R2));
     Halves::new::<C>(&x, &k, &d, &broadcast(&z)).signature::<C>(0)
+}
+
+/// The point of a scalar: big-endian `x` and `y`; nothing unless the scalar is in `1..n`, and as
+/// wide as the order, nor of the one that the formulas cannot multiply by.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
+)]
+pub(crate) fn public_point<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let number: [u64; L] = from_bytes(d);
+    let is_scalar = less(&number, &C::Order::M) & (1 ^ equal(&number, &[0; L]));
+    if black_box(is_scalar) == 0 || d.len() != C::BYTES {
+        return None;
+    }
+    let (odd, flipped) = odd::<C, L>(&broadcast(&number));
+    let point = sum_lanes::<C::Field, L>(&add_base_spread::<C, L>(None, &odd, flipped));
+    let zzz = from_montgomery::<C::Field, L>(&point.zzz);
+    let [zzz, ..] = scatter(&zzz);
+    if black_box(equal(&zzz, &[0; L])) == 1 {
+        return None;
+    }
+    // Not in Montgomery form, nor is what is multiplied by it. ZZ / ZZZ is 1 / Z, and its square
+    // 1 / ZZ.
+    let zzz = broadcast(&invert_one::<C::Field, L>(zzz));
+    let z = mul::<C::Field, L>(&point.zz, &zzz); // 1.2 p
+    let zz = mul::<C::Field, L>(&z, &mul::<C::Field, L>(&z, &broadcast(&C::Field::R2))); // 1.1 p
+    let coordinate = |numerator, inverse| {
+        let number = reduce_once::<C::Field, L>(&mul::<C::Field, L>(numerator, inverse)); // 1.3 p
+        let mut bytes = vec![0; C::BYTES];
+        to_bytes(&scatter(&number)[0], &mut bytes);
+        bytes
+    };
+    Some((coordinate(&point.x, &zz), coordinate(&point.y, &zzz)))
 }
 
 /// Up to 64 signatures, which share an inversion.
@@ -85,7 +121,8 @@ fn sign_vectors<C: Curve<L>, const L: usize>(
     for inputs in inputs.chunks(8) {
         let [low, high] = numbers(inputs, |input| wide(input.nonce));
         let k = nonce::<C, L>(&low, &high);
-        let point = add_base::<C, L>(None, &odd::<C, L>(&k), 0);
+        let (odd, _) = odd::<C, L>(&k);
+        let point = add_base::<C, L>(None, &odd, 0);
         ks.push(mul::<C::Order, L>(&k, &broadcast(&C::Order::R2)));
         xs.push(point.x);
         zzs.push(point.zz);
@@ -114,16 +151,6 @@ fn nonce<C: Curve<L>, const L: usize>(low: &Fe<L>, high: &Fe<L>) -> Fe<L> {
     let low = mul::<C::Order, L>(low, &broadcast(&C::Order::R2));
     let high = mul::<C::Order, L>(high, &broadcast(&C::Order::R3));
     from_montgomery::<C::Order, L>(&sum(&low, &high))
-}
-
-/// `k` or `n - k`, whichever is odd: the points have the same x.
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma,avx512vl")
-)]
-fn odd<C: Curve<L>, const L: usize>(k: &Fe<L>) -> Fe<L> {
-    let even = !has_bits(k.0[0], 1);
-    negate_if::<C::Order, L, 1>(even, k)
 }
 
 /// `s` or `n - s`, whichever is less, for an `s` below `n`.

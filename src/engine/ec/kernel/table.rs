@@ -7,7 +7,7 @@
 //! multiples of `2^(w i) P`.
 
 use super::curve::Curve;
-use super::field::{Fe, broadcast, mul, reduce_once, square};
+use super::field::{Fe, broadcast, mul, negate_if, reduce_once, square};
 use super::invert::invert_all;
 use super::limbs::{gather, scatter};
 use super::modulus::Modulus;
@@ -57,6 +57,16 @@ pub(crate) fn add_base<C: Curve<L>, const L: usize>(
         });
     }
     sum.unwrap_or(from_affine::<C::Field, L>(&infinity()))
+}
+
+/// `u` or `n - u`, whichever is odd, and the lanes of the second.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
+)]
+pub(crate) fn odd<C: Curve<L>, const L: usize>(u: &Fe<L>) -> (Fe<L>, Mask) {
+    let even = !has_bits(u.0[0], 1);
+    (negate_if::<C::Order, L, 1>(even, u), even)
 }
 
 /// A digit of the scalar in each lane.

@@ -122,7 +122,9 @@ fn inverts<M: Modulus<L>, const L: usize>() {
         operands.push(limbs::from_bytes(&random));
     }
     for a in operands {
-        let inverse = run!(invert::invert_one::<M, L>(&a));
+        let inverse = run!(invert::invert_one::<M, L>(a));
+        let beside = run!(invert::invert_two::<M, M, L>(M::R1, a));
+        assert_eq!(beside[1], inverse);
         assert!(big(&inverse) < *m);
         assert_eq!(big(&a).mul_mod(&big(&inverse), &m), U1024::ONE, "{a:x?}");
     }

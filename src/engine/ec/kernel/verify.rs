@@ -10,14 +10,14 @@
 use std::array::from_fn;
 
 use super::curve::Curve;
-use super::field::{Fe, broadcast, from_montgomery, is_zero, mul, negate_if, reduce_once, sub};
+use super::field::{Fe, broadcast, from_montgomery, is_zero, mul, reduce_once, sub};
 use super::invert::invert_all;
 use super::limbs::{columns, from_bytes, from_columns, gather, scatter};
 use super::modulus::Modulus;
 use super::point::{Affine, Point, add_affine, double, from_affine, negate_affine_if, sum_lanes};
 use super::spread::add_base_spread;
-use super::table::{Digit, add_base, infinity, odd_multiples, powers};
-use crate::engine::lanes::{MASK52, Mask, has_bits, store};
+use super::table::{Digit, add_base, infinity, odd, odd_multiples, powers};
+use crate::engine::lanes::{MASK52, Mask, store};
 
 /// What is verified.
 pub(crate) struct Input<'a, const L: usize> {
@@ -185,7 +185,8 @@ impl<'a, const L: usize> Vector<'a, L> {
         let tables = from_fn(|lane| self.input(lane).table);
         let [x, zz] = if self.inputs.len() == 1 {
             let point = multiply::<C, L, true>(tables, &u2, flip2);
-            sum_lanes::<C::Field, L>(&add_base_spread::<C, L>(Some(point), &u1, flip1))
+            let point = sum_lanes::<C::Field, L>(&add_base_spread::<C, L>(Some(point), &u1, flip1));
+            [point.x, point.zz]
         } else {
             let point = multiply::<C, L, false>(tables, &u2, flip2);
             let point = add_base::<C, L>(Some(point), &u1, flip1);
@@ -238,17 +239,6 @@ fn plus_order<C: Curve<L>, const L: usize>(r: &[u64; L]) -> Option<[u64; L]> {
         carry >>= 52;
     }
     is_below(&sum, &C::Field::M).then_some(sum)
-}
-
-/// `u` or `n - u`, whichever is odd, and the lanes of the second.
-#[inline]
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma,avx512vl")
-)]
-fn odd<C: Curve<L>, const L: usize>(u: &Fe<L>) -> (Fe<L>, Mask) {
-    let even = !has_bits(u.0[0], 1);
-    (negate_if::<C::Order, L, 1>(even, u), even)
 }
 
 /// The lanes in which a point's `X / ZZ` is `x`, which is below `p` and not in Montgomery form.
