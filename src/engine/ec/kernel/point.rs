@@ -33,60 +33,49 @@ pub(crate) struct Affine<const L: usize> {
     pub(crate) y: Fe<L>,
 }
 
-/// `a + b`.
+/// Adds `b` to `a`. In place, as all of these: a point has 1 or 2 KB, and is not moved for nothing.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-pub(crate) fn add_affine<M: Modulus<L>, const L: usize>(a: &Point<L>, b: &Affine<L>) -> Point<L> {
+pub(crate) fn add_affine<M: Modulus<L>, const L: usize>(a: &mut Point<L>, b: &Affine<L>) {
     let u = mul::<M, L>(&b.x, &a.zz); // 1.13
     let s = mul::<M, L>(&b.y, &a.zzz); // 1.13
-    finish::<M, L>(&a.x, &a.y, &u, &s, &a.zz, &a.zzz)
+    finish::<M, L>(a, &u, &s);
 }
 
-/// The sum of `(x1, y1, zz, zzz)` and the point with the same denominators and the
-/// numerators `u` and `s`, both below 1.4.
+/// Adds to `a` the point with the same denominators and the numerators `u` and `s`, both below
+/// 1.4.
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn finish<M: Modulus<L>, const L: usize>(
-    x1: &Fe<L>,
-    y1: &Fe<L>,
-    u: &Fe<L>,
-    s: &Fe<L>,
-    zz: &Fe<L>,
-    zzz: &Fe<L>,
-) -> Point<L> {
-    let p = sub::<M, L, 3>(u, x1); // 4.4
-    let r = sub::<M, L, 3>(s, y1); // 4.4
+fn finish<M: Modulus<L>, const L: usize>(a: &mut Point<L>, u: &Fe<L>, s: &Fe<L>) {
+    let p = sub::<M, L, 3>(u, &a.x); // 4.4
+    let r = sub::<M, L, 3>(s, &a.y); // 4.4
     let pp = square::<M, L>(&p); // 4.4^2 / 16 + 1 = 2.21
     let ppp = mul::<M, L>(&p, &pp); // 1.61
-    let q = mul::<M, L>(x1, &pp); // 1.42
+    let q = mul::<M, L>(&a.x, &pp); // 1.42
     // R^2 - PPP - 2 Q, where PPP + 2 Q = PP (P + 2 X1) = PP (U + X1): a product more, and a
     // small number without a step that makes it small.
-    let x = square_add::<M, L>(&r, &pp, &negated_sum::<M, L, 5>(u, x1)); // (4.4^2 + 2.21 * 5) / 16 + 1 = 2.91
-    let y = mul_add::<M, L>(
+    a.x = square_add::<M, L>(&r, &pp, &negated_sum::<M, L, 5>(u, &a.x)); // (4.4^2 + 2.21 * 5) / 16 + 1 = 2.91
+    a.y = mul_add::<M, L>(
         &r,
-        &sub::<M, L, 3>(&q, &x), // 4.42
+        &sub::<M, L, 3>(&q, &a.x), // 4.42
         &ppp,
-        &negate::<M, L, 3>(y1),
+        &negate::<M, L, 3>(&a.y),
     ); // (4.4 * 4.42 + 1.61 * 3) / 16 + 1 = 2.52
-    Point {
-        x,
-        y,
-        zz: mul::<M, L>(zz, &pp),    // 2 * 2.21 / 16 + 1 = 1.28
-        zzz: mul::<M, L>(zzz, &ppp), // 1.21
-    }
+    a.zz = mul::<M, L>(&a.zz, &pp); // 2 * 2.21 / 16 + 1 = 1.28
+    a.zzz = mul::<M, L>(&a.zzz, &ppp); // 1.21
 }
 
-/// `2 a`.
+/// Doubles `a`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-pub(crate) fn double<C: Curve<L>, const L: usize>(a: &Point<L>) -> Point<L> {
+pub(crate) fn double<C: Curve<L>, const L: usize>(a: &mut Point<L>) {
     let u = sum(&a.y, &a.y); // 6
     let v = square::<C::Field, L>(&u); // 6 * 6 / 16 + 1 = 3.25
     let w = mul::<C::Field, L>(&u, &v); // 2.22
@@ -102,15 +91,11 @@ pub(crate) fn double<C: Curve<L>, const L: usize>(a: &Point<L>) -> Point<L> {
     };
     // M^2 - 2 S, where S = X V.
     let minus_x2 = negated_sum::<C::Field, L, 6>(&a.x, &a.x); // 6
-    let x = square_add::<C::Field, L>(&m, &v, &minus_x2); // (3.44^2 + 3.25 * 6) / 16 + 1 = 2.96
-    let slope = sub::<C::Field, L, 3>(&s, &x); // 4.61
-    let y = mul_add::<C::Field, L>(&m, &slope, &w, &negate::<C::Field, L, 3>(&a.y)); // 2.41
-    Point {
-        x,
-        y,
-        zz: mul::<C::Field, L>(&v, &a.zz),   // 1.41
-        zzz: mul::<C::Field, L>(&w, &a.zzz), // 1.28
-    }
+    a.x = square_add::<C::Field, L>(&m, &v, &minus_x2); // (3.44^2 + 3.25 * 6) / 16 + 1 = 2.96
+    let slope = sub::<C::Field, L, 3>(&s, &a.x); // 4.61
+    a.y = mul_add::<C::Field, L>(&m, &slope, &w, &negate::<C::Field, L, 3>(&a.y)); // 2.41
+    a.zz = mul::<C::Field, L>(&v, &a.zz); // 1.41
+    a.zzz = mul::<C::Field, L>(&w, &a.zzz); // 1.28
 }
 
 /// An affine point in these coordinates.
@@ -160,16 +145,15 @@ pub(crate) fn select_point<const L: usize>(mask: Mask, a: &Point<L>, b: &Point<L
     }
 }
 
-/// The sum of all eight lanes, in each of them.
-#[inline]
+/// Adds all eight lanes, in each of them.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-pub(crate) fn sum_lanes<M: Modulus<L>, const L: usize>(a: &Point<L>) -> Point<L> {
-    let a = add_lanes::<M, L, 4>(a);
-    let a = add_lanes::<M, L, 2>(&a);
-    add_lanes::<M, L, 1>(&a)
+pub(crate) fn sum_lanes<M: Modulus<L>, const L: usize>(a: &mut Point<L>) {
+    add_lanes::<M, L, 4>(a);
+    add_lanes::<M, L, 2>(a);
+    add_lanes::<M, L, 1>(a);
 }
 
 /// In lane `i` the sum of lanes `i` and `i ^ N`. What is computed from one of two points is
@@ -179,12 +163,12 @@ pub(crate) fn sum_lanes<M: Modulus<L>, const L: usize>(a: &Point<L>) -> Point<L>
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn add_lanes<M: Modulus<L>, const L: usize, const N: i64>(a: &Point<L>) -> Point<L> {
+fn add_lanes<M: Modulus<L>, const L: usize, const N: i64>(a: &mut Point<L>) {
     let (zz, zzz) = (swap::<L, N>(&a.zz), swap::<L, N>(&a.zzz));
-    let u = mul::<M, L>(&a.x, &zz); // 1.38
-    let s = mul::<M, L>(&a.y, &zzz);
-    let zz = mul::<M, L>(&a.zz, &zz); // 1.25
-    let zzz = mul::<M, L>(&a.zzz, &zzz);
-    let (other_u, other_s) = (swap::<L, N>(&u), swap::<L, N>(&s));
-    finish::<M, L>(&u, &s, &other_u, &other_s, &zz, &zzz)
+    a.x = mul::<M, L>(&a.x, &zz); // 1.38
+    a.y = mul::<M, L>(&a.y, &zzz);
+    a.zz = mul::<M, L>(&a.zz, &zz); // 1.25
+    a.zzz = mul::<M, L>(&a.zzz, &zzz);
+    let (other_u, other_s) = (swap::<L, N>(&a.x), swap::<L, N>(&a.y));
+    finish::<M, L>(a, &other_u, &other_s);
 }

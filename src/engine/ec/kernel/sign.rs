@@ -59,7 +59,8 @@ pub(crate) fn sign_one<C: Curve<L>, const L: usize>(input: &SignInput<'_>) -> Op
     let k = nonce::<C, L>(&broadcast(&low), &broadcast(&high));
     // k or n - k: the points have the same x.
     let (odd, _) = odd::<C, L>(&k);
-    let point = sum_lanes::<C::Field, L>(&add_base_spread::<C, L>(None, &odd, 0));
+    let mut point = add_base_spread::<C, L>(None, &odd, 0);
+    sum_lanes::<C::Field, L>(&mut point);
     let zz = from_montgomery::<C::Field, L>(&point.zz);
     let [zz, k] = invert_two::<C::Field, C::Order, L>(scatter(&zz)[0], scatter(&k)[0]);
     // Of the two factors only one is in Montgomery form, so the product is not.
@@ -82,7 +83,8 @@ pub(crate) fn public_point<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<(Vec
         return None;
     }
     let (odd, flipped) = odd::<C, L>(&broadcast(&number));
-    let point = sum_lanes::<C::Field, L>(&add_base_spread::<C, L>(None, &odd, flipped));
+    let mut point = add_base_spread::<C, L>(None, &odd, flipped);
+    sum_lanes::<C::Field, L>(&mut point);
     let zzz = from_montgomery::<C::Field, L>(&point.zzz);
     let [zzz, ..] = scatter(&zzz);
     if black_box(equal(&zzz, &[0; L])) == 1 {

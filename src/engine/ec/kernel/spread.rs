@@ -57,13 +57,15 @@ pub(crate) fn add_base_spread<C: Curve<L>, const L: usize>(
         let digit = Digit::from_bits(round.bits(limbs), WIDTH, round.highest);
         let multiple = round.pick(digit.index);
         let multiple = negate_affine_if::<C::Field, L>(digit.negative ^ flip, &multiple);
-        sum = Some(match &sum {
-            None => from_affine::<C::Field, L>(&multiple),
+        match &mut sum {
+            None => sum = Some(from_affine::<C::Field, L>(&multiple)),
+            Some(sum) if round.present == !0 => add_affine::<C::Field, L>(sum, &multiple),
             Some(sum) => {
-                let added = add_affine::<C::Field, L>(sum, &multiple);
-                select_point(round.present, &added, sum)
+                let before = *sum;
+                add_affine::<C::Field, L>(sum, &multiple);
+                *sum = select_point(round.present, sum, &before);
             }
-        });
+        }
     }
     sum.unwrap_or(from_affine::<C::Field, L>(&infinity()))
 }

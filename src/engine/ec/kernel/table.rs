@@ -51,10 +51,10 @@ pub(crate) fn add_base<C: Curve<L>, const L: usize>(
         let digit = Digit::of::<L>(k, WIDTH, i, i + 1 == table.0.len());
         let multiple = pick(window, digit.index);
         let multiple = negate_affine_if::<C::Field, L>(digit.negative ^ flip, &multiple);
-        sum = Some(match &sum {
-            None => from_affine::<C::Field, L>(&multiple),
+        match &mut sum {
+            None => sum = Some(from_affine::<C::Field, L>(&multiple)),
             Some(sum) => add_affine::<C::Field, L>(sum, &multiple),
-        });
+        }
     }
     sum.unwrap_or(from_affine::<C::Field, L>(&infinity()))
 }
@@ -245,11 +245,11 @@ pub(crate) fn powers<C: Curve<L>, const L: usize>(
     for i in 0..count {
         if i > 0 {
             for _ in 1..step {
-                point = double::<C, L>(&point);
+                double::<C, L>(&mut point);
             }
         }
         points.push(point);
-        point = double::<C, L>(&point);
+        double::<C, L>(&mut point);
         points.push(point);
     }
     let points = to_affine::<C::Field, L>(&points);
@@ -270,7 +270,7 @@ pub(crate) fn odd_multiples<M: Modulus<L>, const L: usize>(
     let mut point = from_affine::<M, L>(p);
     points.push(point);
     for _ in 1..count {
-        point = add_affine::<M, L>(&point, twice);
+        add_affine::<M, L>(&mut point, twice);
         points.push(point);
     }
     to_affine::<M, L>(&points)

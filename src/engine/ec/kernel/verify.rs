@@ -185,7 +185,8 @@ impl<'a, const L: usize> Vector<'a, L> {
         let tables = from_fn(|lane| self.input(lane).table);
         let [x, zz] = if self.inputs.len() == 1 {
             let point = multiply::<C, L, true>(tables, &u2, flip2);
-            let point = sum_lanes::<C::Field, L>(&add_base_spread::<C, L>(Some(point), &u1, flip1));
+            let mut point = add_base_spread::<C, L>(Some(point), &u1, flip1);
+            sum_lanes::<C::Field, L>(&mut point);
             [point.x, point.zz]
         } else {
             let point = multiply::<C, L, false>(tables, &u2, flip2);
@@ -274,8 +275,8 @@ fn multiply<C: Curve<L>, const L: usize, const SPREAD: bool>(
     }
     let mut sum: Option<Point<L>> = None;
     for position in (0..count / BLOCKS).rev() {
-        for _ in 0..WIDTH {
-            sum = sum.map(|sum| double::<C, L>(&sum));
+        if let Some(sum) = &mut sum {
+            (0..WIDTH).for_each(|_| double::<C, L>(sum));
         }
         for round in 0..if SPREAD { 1 } else { BLOCKS } {
             let (mut x, mut y, mut negative) = ([[0; 8]; L], [[0; 8]; L], 0);
@@ -293,10 +294,10 @@ fn multiply<C: Curve<L>, const L: usize, const SPREAD: bool>(
                 y: from_columns(&y),
             };
             let multiple = negate_affine_if::<C::Field, L>(negative, &multiple);
-            sum = Some(match &sum {
-                None => from_affine::<C::Field, L>(&multiple),
+            match &mut sum {
+                None => sum = Some(from_affine::<C::Field, L>(&multiple)),
                 Some(sum) => add_affine::<C::Field, L>(sum, &multiple),
-            });
+            }
         }
     }
     sum.unwrap_or(from_affine::<C::Field, L>(&infinity()))
