@@ -10,10 +10,13 @@ use crate::engine::lanes::{MASK52, load, store};
 pub(crate) fn from_bytes<const L: usize>(bytes: &[u8]) -> [u64; L] {
     // One word more than the widest number, for the last limb to look into.
     let mut words = [0; 2 * 8 + 1];
-    for (word, bytes) in words.iter_mut().zip(bytes.rchunks(8)) {
-        let mut all = [0; 8];
-        all[8 - bytes.len()..].copy_from_slice(bytes);
-        *word = u64::from_be_bytes(all);
+    let (highest, whole) = bytes.as_rchunks();
+    let highest = highest
+        .iter()
+        .fold(0, |word, byte| (word << 8) | u64::from(*byte));
+    let numbers = whole.iter().rev().map(|bytes| u64::from_be_bytes(*bytes));
+    for (word, number) in words.iter_mut().zip(numbers.chain([highest])) {
+        *word = number;
     }
     from_fn(|i| {
         let (word, shift) = (52 * i / 64, 52 * i % 64);
