@@ -265,7 +265,7 @@ fn mul_assign(m: &Moduli, a: &mut Rows, b: &[Row], room: &mut Room) {
 fn product(t: &mut Rows, a: &[Row], b: &[Row]) {
     let mut filled = 0;
     for (i, block) in b.as_chunks::<BLOCK>().0.iter().enumerate() {
-        add_rows(&mut t.0[i * BLOCK..], filled, a, &load_block(block));
+        add_rows(&mut t.0[i * BLOCK..], filled, a, block);
         filled = a.len();
     }
 }
@@ -281,8 +281,7 @@ fn square(m: &Moduli, a: &mut Rows, room: &mut Room) {
     let (len, mut filled) = (a.0.len(), 0);
     for (i, block) in a.0.as_chunks::<BLOCK>().0.iter().enumerate() {
         let at = i * BLOCK;
-        let block = load_block(block);
-        add_square(&mut t.0[2 * at..], filled, &block);
+        add_square(&mut t.0[2 * at..], filled, block);
         if let Some(behind) = twice.0.get_mut(at + BLOCK) {
             // What was carried to it is the block's own.
             let digit = lanes::and(lanes::load(&behind.0), lanes::splat(!1));
@@ -292,7 +291,7 @@ fn square(m: &Moduli, a: &mut Rows, room: &mut Room) {
                 &mut t.0[2 * at + BLOCK..],
                 filled,
                 &twice.0[at + BLOCK..],
-                &block,
+                block,
             );
         }
         filled = len - at - BLOCK;
@@ -334,8 +333,8 @@ fn load_block(rows: &[Row; BLOCK]) -> [V; BLOCK] {
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn add_rows(t: &mut [Row], filled: usize, a: &[Row], block: &[V; BLOCK]) {
-    let zero = lanes::splat(0);
+fn add_rows(t: &mut [Row], filled: usize, a: &[Row], block: &[Row; BLOCK]) {
+    let (zero, block) = (lanes::splat(0), load_block(block));
     let mut columns = [zero; BLOCK];
     if filled > 0 {
         for r in 0..BLOCK {
@@ -370,7 +369,8 @@ fn add_rows(t: &mut [Row], filled: usize, a: &[Row], block: &[V; BLOCK]) {
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn add_square(t: &mut [Row], filled: usize, block: &[V; BLOCK]) {
+fn add_square(t: &mut [Row], filled: usize, block: &[Row; BLOCK]) {
+    let block = load_block(block);
     let mut columns = [lanes::splat(0); 2 * BLOCK];
     for i in 0..BLOCK {
         for j in i + 1..BLOCK {
@@ -431,32 +431,33 @@ fn clear_block(m: &Moduli, t: &mut [Row]) {
     let n0 = lanes::load(&m.n0.0);
     let mut n = [zero; BLOCK];
     let mut columns = [zero; BLOCK];
-    let mut q = [zero; BLOCK];
+    let mut factor = [Row([0; LANES]); BLOCK];
     for r in 0..BLOCK {
         n[r] = lanes::load(&m.n.0[r].0);
         columns[r] = lanes::load(&t[r].0);
     }
     // As in `add_rows`, with the factor found on the way.
-    for (j, q) in q.iter_mut().enumerate() {
-        *q = lanes::madd_lo(zero, columns[0], n0);
+    for (j, digit) in factor.iter_mut().enumerate() {
+        let q = lanes::madd_lo(zero, columns[0], n0);
+        lanes::store(q, &mut digit.0);
         let mut above = lanes::load(&t[j + BLOCK].0);
         // What makes the low bits zero carries, unless they are zero.
         let carry = lanes::shr::<52>(lanes::add(columns[0], mask));
         // The next turn waits for this one's second column alone.
-        let high = lanes::madd_hi(carry, n[0], *q);
+        let high = lanes::madd_hi(carry, n[0], q);
         for r in 1..BLOCK {
-            columns[r] = lanes::madd_lo(columns[r], n[r], *q);
+            columns[r] = lanes::madd_lo(columns[r], n[r], q);
         }
         columns[1] = lanes::add(columns[1], high);
         for r in 2..BLOCK {
-            columns[r] = lanes::madd_hi(columns[r], n[r - 1], *q);
+            columns[r] = lanes::madd_hi(columns[r], n[r - 1], q);
         }
-        above = lanes::madd_hi(above, n[BLOCK - 1], *q);
+        above = lanes::madd_hi(above, n[BLOCK - 1], q);
         let [_, c1, c2, c3, c4, c5, c6, c7, c8, c9] = columns;
         columns = [c1, c2, c3, c4, c5, c6, c7, c8, c9, above];
     }
     for r in 0..BLOCK {
         lanes::store(columns[r], &mut t[BLOCK + r].0);
     }
-    add_rows(&mut t[BLOCK..], m.len(), &m.n.0[BLOCK..], &q);
+    add_rows(&mut t[BLOCK..], m.len(), &m.n.0[BLOCK..], &factor);
 }
