@@ -5,6 +5,9 @@
     reason = "loop counters below the fixed number of limbs"
 )]
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use std::arch::asm;
+
 use zeroize::Zeroizing;
 
 use super::cpu::has_adx;
@@ -51,9 +54,32 @@ pub(super) fn sub(a: &mut [u64], b: &[u64]) -> u64 {
     u64::from(borrow)
 }
 
+/// All ones where the bit, 0 or 1, is 1, and zeros where it is 0: what nothing that is secret may
+/// turn into a branch. A compiler that sees that a mask is a bit branches on it.
+#[inline]
+pub(super) fn mask(bit: u64) -> u64 {
+    hidden(bit).wrapping_neg()
+}
+
+/// The same number, of which the compiler knows nothing any more.
+///
+/// As [`std::hint::black_box`], but that it stays in its register: by way of memory it would take
+/// longer than the rest of a reduction.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+fn hidden(mut number: u64) -> u64 {
+    // SAFETY: there is no instruction, and nothing is changed.
+    unsafe {
+        asm!("/* {0} */", inout(reg) number, options(pure, nomem, nostack, preserves_flags));
+    }
+    number
+}
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+use std::hint::black_box as hidden;
+
 /// `a -= b` where `condition`, 0 or 1, is 1.
 pub(super) fn sub_if<const N: usize>(a: &mut [u64; N], b: &[u64; N], condition: u64) {
-    let mask = std::hint::black_box(condition).wrapping_neg();
+    let mask = mask(condition);
     // All limbs of it first: among the subtractions the masking would break their chain.
     let b = Zeroizing::new(b.map(|limb| limb & mask));
     sub(a, b.as_slice());
@@ -63,7 +89,7 @@ pub(super) fn sub_if<const N: usize>(a: &mut [u64; N], b: &[u64; N], condition: 
 /// `b` on the stack is the caller's to erase.
 #[inline]
 pub(super) fn add_if<const N: usize>(a: &mut [u64; N], b: &[u64; N], condition: u64) {
-    let mask = std::hint::black_box(condition).wrapping_neg();
+    let mask = mask(condition);
     // As above.
     add(a, &b.map(|limb| limb & mask));
 }

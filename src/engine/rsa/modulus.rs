@@ -175,7 +175,7 @@ fn select<const N: usize>(out: &mut [u64; N], table: &[[u64; N]; 32], index: u64
     out.fill(0);
     for (i, entry) in (0_u64..).zip(table) {
         // All ones where i = index: both are below 32.
-        let mask = std::hint::black_box((i ^ index).wrapping_sub(1) >> 63).wrapping_neg();
+        let mask = limbs::mask((i ^ index).wrapping_sub(1) >> 63);
         let pairs = out.iter_mut().zip(entry);
         pairs.for_each(|(to, from)| *to |= from & mask);
     }

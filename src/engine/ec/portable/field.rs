@@ -1,28 +1,20 @@
 //! Arithmetic modulo a prime, with 64-bit limbs: Montgomery's (1985), `R = 2^(64 L)`.
 
-use std::hint::black_box;
 use std::marker::PhantomData;
 use std::ops::{Add, Mul, Sub};
 
 use super::mersenne;
 use super::modulus::Modulus;
 use crate::engine::ec::divsteps::{Prime, invert};
-use crate::engine::limbs;
+use crate::engine::limbs::{self, mask};
 
 /// A number below the modulus `m`, in Montgomery form: `a` is kept as `a R mod m`, least limb
 /// first.
 #[derive(Clone, Copy)]
 pub(crate) struct Fe<M, const L: usize>([u64; L], PhantomData<M>);
 
-/// All ones or all zeros, which nothing that is secret may turn into a branch.
+/// All ones or all zeros.
 pub(crate) type Mask = u64;
-
-/// All ones where the bit, 0 or 1, is 1. A compiler that sees that a mask is a bit branches on
-/// it.
-#[inline]
-pub(crate) fn mask(bit: u64) -> Mask {
-    black_box(bit).wrapping_neg()
-}
 
 impl<M: Modulus<L>, const L: usize> Fe<M, L> {
     pub(crate) const ZERO: Self = Fe([0; L], PhantomData);

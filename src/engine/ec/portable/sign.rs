@@ -3,12 +3,12 @@
 use std::hint::black_box;
 
 use super::curve::Curve;
-use super::field::{Fe, Mask, invert_both, mask};
+use super::field::{Fe, Mask, invert_both};
 use super::modulus::Modulus;
 use super::point::{Affine, Point};
 use super::table::base_table;
 use crate::engine::ec::SignInput;
-use crate::engine::limbs;
+use crate::engine::limbs::{self, mask};
 
 /// `r || s`, or nothing where the nonce, `r` or `s` is zero and another nonce is to be taken.
 ///

@@ -8,10 +8,10 @@
 //! digit nothing is left to double, with fewer the table is smaller and soon made.
 
 use super::curve::Curve;
-use super::field::{Fe, Mask, mask};
+use super::field::{Fe, Mask};
 use super::modulus::Modulus;
 use super::point::{Affine, Point, to_affine};
-use crate::engine::limbs;
+use crate::engine::limbs::{self, mask};
 
 /// The odd multiples 1, 3, ... of `2^(w p j) P`, for each block `j` of `p` digits of `w` bits.
 pub(crate) struct Table<C: Curve<L>, const L: usize> {
