@@ -51,7 +51,8 @@ fn a_planted_leak_is_reported() {
 const DECIDED: &[(&str, &str)] = &[
     (
         "kernel::sign::",
-        "that a nonce, r or s is zero, once in 2^255: the signature is then made anew",
+        "that a nonce, r or s is zero, once in 2^255: the signature is then made anew; and that \
+         a key's scalar is none, or has no point: the key is then refused",
     ),
     ("aes::zmm::open", "whether the tag is right"),
     ("aes::ymm::open", "whether the tag is right"),

@@ -96,6 +96,34 @@ mod real {
         _mm512_srli_epi64::<N>(a)
     }
 
+    /// `a` turned to the right by `N` bits.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn ror<const N: i32>(a: V) -> V {
+        _mm512_ror_epi64::<N>(a)
+    }
+
+    /// `a ^ b ^ c`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn xor3(a: V, b: V, c: V) -> V {
+        _mm512_ternarylogic_epi64::<0x96>(a, b, c)
+    }
+
+    /// Bits of `b` where `a` has ones, and of `c` where it has zeros.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn choose(a: V, b: V, c: V) -> V {
+        _mm512_ternarylogic_epi64::<0xca>(a, b, c)
+    }
+
+    /// Bits that two of the three have at least.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn majority(a: V, b: V, c: V) -> V {
+        _mm512_ternarylogic_epi64::<0xe8>(a, b, c)
+    }
+
     /// `a >> N`, the sign coming in.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
@@ -294,6 +322,26 @@ mod emulated {
     #[inline]
     pub(crate) fn shr<const N: u32>(a: V) -> V {
         V(from_fn(|i| a.0[i] >> N))
+    }
+
+    #[inline]
+    pub(crate) fn ror<const N: i32>(a: V) -> V {
+        V(from_fn(|i| a.0[i].rotate_right(N as u32)))
+    }
+
+    #[inline]
+    pub(crate) fn xor3(a: V, b: V, c: V) -> V {
+        xor(xor(a, b), c)
+    }
+
+    #[inline]
+    pub(crate) fn choose(a: V, b: V, c: V) -> V {
+        xor(c, and(a, xor(b, c)))
+    }
+
+    #[inline]
+    pub(crate) fn majority(a: V, b: V, c: V) -> V {
+        or(and(a, b), and(c, or(a, b)))
     }
 
     #[inline]

@@ -27,3 +27,4 @@ pub(crate) mod lanes;
 pub(crate) mod limbs;
 pub(crate) mod revocable;
 pub(crate) mod rsa;
+pub(crate) mod sha512;

@@ -214,6 +214,11 @@ pub(crate) fn scalar_to_width(curve: Curve, d: &[u8]) -> Result<SecretBytes, Err
 mod tests {
     use super::*;
 
+    fn integer_of(hex: &str) -> Vec<u8> {
+        let digit = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        (0..hex.len()).step_by(2).map(digit).collect()
+    }
+
     #[test]
     fn points_are_those_of_the_crates() {
         for curve in Curve::ALL {
@@ -229,6 +234,13 @@ mod tests {
                 d[0] = 0;
                 d
             }));
+            // The order less one, which has a point, by the crate if not by the formulas.
+            let order = engine::Curve::order(kernel(*curve));
+            let order = integer_of(&format!("{order:0>width$}", width = 2 * width));
+            let mut last = order.clone();
+            last[width - 1] -= 1;
+            let (_, point) = EcSecret::from_scalar(*curve, &last).unwrap();
+            assert!(point.0 == point_by_crate(*curve, &last).unwrap(), "{curve}");
             for (path, d) in paths().flat_map(|path| scalars.iter().map(move |d| (path, d))) {
                 let (x, y) = engine::public_point(path, d).unwrap();
                 let ours = EcPublic::from_coordinates(*curve, &x, &y).unwrap();
@@ -239,6 +251,7 @@ mod tests {
                 vec![0xFF; width],
                 vec![1; width - 1],
                 vec![1; width + 1],
+                order,
             ] {
                 assert!(paths().all(|path| engine::public_point(path, &d).is_none()));
                 assert!(EcSecret::from_scalar(*curve, &d).is_err());

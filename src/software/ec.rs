@@ -13,7 +13,7 @@ use ecdsa::signature::hazmat::PrehashSigner;
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
-use super::nonce::{self, Nonce};
+use super::nonce::{self, Hedged, Nonce};
 use super::sealing::corrupt;
 use super::self_test;
 use crate::alg::Curve;
@@ -50,7 +50,12 @@ impl EcKey {
             rng.try_fill_bytes(&mut *fresh)
                 .map_err(|_| Error::from(ErrorKind::Randomness))?;
             let mut nonce = Nonce::zero();
-            nonce.hedge(*curve, d.expose(), digest, &fresh);
+            let of = Hedged {
+                d: d.expose(),
+                digest,
+                fresh: &fresh,
+            };
+            nonce.hedge(*curve, &of);
             let input = input(*curve, d, digest, &nonce);
             if let Some(signature) = engine::sign_one(Path::best(*curve), &input) {
                 return Ok(signature);
@@ -80,14 +85,20 @@ pub(super) fn in_lanes<R: TryCryptoRng>(
     let mut results: Vec<Option<Vec<u8>>> = vec![None; items.len()];
     let mut left: Vec<usize> = (0..items.len()).collect();
     for _ in 0..MOST_NONCES {
-        let mut fresh = Zeroizing::new(vec![[0; nonce::FRESH]; left.len()]);
-        rng.try_fill_bytes(fresh.as_flattened_mut())
+        let mut fresh = SecretBytes::zeroed(nonce::FRESH * left.len());
+        rng.try_fill_bytes(fresh.expose_mut())
             .map_err(|_| Error::from(ErrorKind::Randomness))?;
         let items = left.iter().filter_map(|at| items.get(*at));
         let mut nonces: Vec<Nonce> = left.iter().map(|_| Nonce::zero()).collect();
-        for (nonce, ((d, digest), fresh)) in nonces.iter_mut().zip(items.clone().zip(&*fresh)) {
-            nonce.hedge(curve, d.expose(), digest, fresh);
-        }
+        let hedged = items.clone().zip(fresh.expose().as_chunks().0);
+        let hedged: Vec<_> = hedged
+            .map(|((d, digest), fresh)| Hedged {
+                d: d.expose(),
+                digest,
+                fresh,
+            })
+            .collect();
+        Nonce::hedge_all(&mut nonces, curve, &hedged);
         let inputs: Vec<SignInput<'_>> = items
             .zip(&nonces)
             .map(|((d, digest), nonce)| input(curve, d, digest, nonce))

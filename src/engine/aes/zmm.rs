@@ -17,7 +17,7 @@ pub(super) struct Zmm(__m512i);
 
 impl Register for Zmm {
     const BLOCKS: usize = 4;
-    // Both ways take the same ports of Intel's as often.
+    // With 512 bits, Intel's processors shuffle with what they multiply with.
     const KARATSUBA: bool = false;
 
     #[inline(always)]
