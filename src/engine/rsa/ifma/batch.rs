@@ -19,6 +19,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::single::Wide;
 use crate::engine::lanes::{self, MASK52, V};
+use crate::engine::limbs;
 use crate::engine::rsa::modulus::Modulus;
 
 /// How many go side by side.
@@ -179,14 +180,19 @@ fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -
         next[..len].copy_from_slice(&power.0);
     }
 
-    power.0.copy_from_slice(&m.one.0);
+    let window = |at| exponents.map(|e| limbs::bits(e, at) & ((1 << WINDOW) - 1));
+    let mut places = (0..64 * N).step_by(WINDOW).rev();
+    select(
+        &mut power,
+        &table,
+        &window(places.next().unwrap_or_default()),
+    );
     let mut factor = Rows::zero(len);
-    for at in (0..64 * N).step_by(WINDOW).rev() {
+    for at in places {
         for _ in 0..WINDOW {
             square(m, &mut power, &mut room);
         }
-        let window = exponents.map(|e| (e[at / 64] >> (at % 64)) & ((1 << WINDOW) - 1));
-        select(&mut factor, &table, &window);
+        select(&mut factor, &table, &window(at));
         mul_assign(m, &mut power, &factor.0, &mut room);
     }
     // Times 1: out of Montgomery's form, and at most n.

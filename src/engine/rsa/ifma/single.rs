@@ -146,16 +146,17 @@ fn pow<const N: usize, const W: usize>(
         mul(m, &mut table[i], &entered);
     }
 
-    let mut power = table[0];
-    for at in (0..64 * N).step_by(WINDOW).rev() {
+    let entry = |at| {
+        let window = exponents.map(|e| limbs::bits(e, at) & ((1 << WINDOW) - 1));
+        select(&table, window)
+    };
+    let mut places = (0..64 * N).step_by(WINDOW).rev();
+    let mut power = entry(places.next().unwrap_or_default());
+    for at in places {
         for _ in 0..WINDOW {
             square(m, &mut power);
         }
-        let factor = select(
-            &table,
-            exponents.map(|e| limbs::bits(e, at) & ((1 << WINDOW) - 1)),
-        );
-        mul(m, &mut power, &factor);
+        mul(m, &mut power, &entry(at));
     }
     // Times 1: out of Montgomery's form, and at most n.
     let mut one = [Digits::ZERO; 2];
