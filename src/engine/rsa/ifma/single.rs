@@ -261,20 +261,22 @@ fn product<const W: usize, const S: usize>(
     let zero = lanes::splat(0);
     let last = Wide::<W>::LEN - 1;
     let mut t = [[zero; W]; S];
+    let mut digits = [zero; S];
     for s in 0..S {
-        let digit = lanes::splat(b[s].0.as_flattened()[0]);
+        digits[s] = lanes::splat(b[s].0.as_flattened()[0]);
         for j in 0..W {
-            t[s][j] = lanes::madd_lo(zero, lanes::load(&a[s].0[j]), digit);
+            t[s][j] = lanes::madd_lo(zero, lanes::load(&a[s].0[j]), digits[s]);
         }
     }
     for i in 0..last {
         for s in 0..S {
-            let digits = b[s].0.as_flattened();
-            turn(m[s], &mut t[s], &a[s], digits[i], digits[i + 1]);
+            let next = lanes::splat(b[s].0.as_flattened()[i + 1]);
+            turn(m[s], &mut t[s], &a[s], digits[s], next);
+            digits[s] = next;
         }
     }
     for s in 0..S {
-        turn(m[s], &mut t[s], &a[s], b[s].0.as_flattened()[last], 0);
+        turn(m[s], &mut t[s], &a[s], digits[s], zero);
         carry(&mut t[s]);
     }
     t
@@ -291,14 +293,13 @@ fn product<const W: usize, const S: usize>(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn turn<const W: usize>(m: &Wide<W>, t: &mut [V; W], a: &Digits<W>, digit: u64, next: u64) {
+fn turn<const W: usize>(m: &Wide<W>, t: &mut [V; W], a: &Digits<W>, digit: V, next: V) {
     let zero = lanes::splat(0);
     let (least, n0) = (half::low(t[0]), half::low(lanes::load(&m.n0.0[0])));
     let q = half::spread(half::madd_lo(half::splat(0), least, n0));
     // What makes the least digit zero carries, unless it is zero. The carry, and what its lane
     // holds above it, belong to the next.
     let over = half::shr::<52>(half::add(least, half::splat(MASK52)));
-    let (digit, next) = (lanes::splat(digit), lanes::splat(next));
     for j in 0..W {
         let above = if j + 1 < W { t[j + 1] } else { zero };
         let a = lanes::load(&a.0[j]);
