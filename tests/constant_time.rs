@@ -52,7 +52,8 @@ const DECIDED: &[(&str, &str)] = &[
     (
         "kernel::sign::",
         "that a nonce, r or s is zero, once in 2^255: the signature is then made anew; and that \
-         a key's scalar is none, or has no point: the key is then refused",
+         a key's scalar is none, and the key is refused, or one of two whose point the crate \
+         computes",
     ),
     ("aes::zmm::open", "whether the tag is right"),
     ("aes::ymm::open", "whether the tag is right"),

@@ -2,7 +2,7 @@
 //! type is known here; what can fail answers with an `Option` or a `bool`.
 //!
 //! Which path runs is decided in one place, [`cpu`]. Each kernel has a portable path that
-//! gives the same bytes, and is tested against it and against the RustCrypto crates.
+//! gives the same bytes, here or in a RustCrypto crate, and is tested against it and against these.
 //!
 //! Beside the arithmetic is what else a backend wants of the machine and safe code cannot do:
 //! to [`erase`], to tell a [`fork`], to lend a value that can be taken away ([`revocable`], by a

@@ -77,8 +77,8 @@ impl Nonce {
         }
     }
 
-    /// Whether it was done: not without lanes, for other numbers than eight, other nonces than of one
-    /// hash, or inputs of several lengths.
+    /// Whether it was done: not without lanes, for other numbers than eight, for nonces of two
+    /// hashes, or for inputs of several lengths.
     fn hedge_eight(nonces: &mut [Nonce], curve: Curve, of: &[Hedged<'_>]) -> bool {
         let (Ok(nonces), [first, ..]) = (<&mut [Nonce; sha512::LANES]>::try_from(nonces), of)
         else {
@@ -86,7 +86,7 @@ impl Nonce {
         };
         let lengths = |of: &Hedged<'_>| (of.d.len(), of.digest.len());
         let are_alike = of.iter().all(|of| lengths(of) == lengths(first));
-        if curve.nonce_len() != sha512::LEN || !are_alike {
+        if !sha512::has_lanes() || curve.nonce_len() != sha512::LEN || !are_alike {
             return false;
         }
         let [label, _] = LABELS;

@@ -177,7 +177,7 @@ fn a_foreign_cut_or_altered_blob_is_refused_before_anything_is_written() {
     refuse(&[blob.as_slice(), &[0]].concat(), &domain());
     assert!(to.store.scan("", None, 1).unwrap().is_empty());
     assert!(token.ids().is_empty());
-    // The blob says nothing of what is in it. What is looked for is long enough not to be in it by chance.
+    // The blob says nothing of what is in it. What is looked for is too long to be there by chance.
     let text = String::from_utf8_lossy(&blob);
     let version = from.vault.latest("k").unwrap().id().unwrap().version();
     assert!(!text.contains("version") && !text.contains(&version.to_string()));

@@ -82,14 +82,17 @@ impl<R: Register> Products<R> {
     /// Adds the products of these blocks and of the [powers](Schedule::powers) from there on.
     ///
     /// # Safety
-    /// `powers` points to a power of a schedule.
+    /// `powers` is [`Schedule::powers`], or points to a power behind it: as many values as there
+    /// are blocks can be read there, and [`SUMS`] further on.
     #[inline(always)]
     pub(super) unsafe fn add(&mut self, blocks: R, powers: *const u128) {
         // SAFETY: as this function's; whoever has a register has its instructions.
-        let (power, sums) = unsafe { (R::load(powers.cast()), R::load(powers.add(SUMS).cast())) };
+        let power = unsafe { R::load(powers.cast()) };
         self.low = self.low.xor(blocks.multiply::<0x00>(power));
         self.high = self.high.xor(blocks.multiply::<0x11>(power));
         self.middle = if R::KARATSUBA {
+            // SAFETY: as above.
+            let sums = unsafe { R::load(powers.add(SUMS).cast()) };
             let halves = blocks.xor(blocks.halves_swapped());
             self.middle.xor(halves.multiply::<0x00>(sums))
         } else {

@@ -104,7 +104,8 @@ impl Schedule {
         hash_key = (hash_key << 1) ^ (carry & POLYNOMIAL);
         let mut power = hash_key;
         let [powers, sums] = &mut self.powers;
-        for (place, sum) in powers[..POWERS].iter_mut().zip(sums).rev() {
+        let places = powers[..POWERS].iter_mut().zip(&mut sums[..POWERS]);
+        for (place, sum) in places.rev() {
             *place = power;
             *sum = power ^ power.rotate_left(64);
             power = block(multiply(register(power), register(hash_key)));

@@ -127,7 +127,7 @@ pub(crate) fn sign_one(path: Path, input: &SignInput<'_>) -> Option<Vec<u8>> {
 }
 
 /// The point of a private scalar, big-endian `x` and `y`. Nothing unless it is in `1..n`, and as
-/// wide as the order; and nothing where the formulas do not hold, for one scalar at most.
+/// wide as the order; and nothing where the formulas do not hold, for two scalars at most.
 pub(crate) fn public_point(path: Path, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     match path {
         Path::Lanes(curve) => kernel::public_point(curve, d),
@@ -135,22 +135,24 @@ pub(crate) fn public_point(path: Path, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     }
 }
 
-/// The most tables that are made one after the other: most of a table is doublings, which wait for
-/// each other, and lanes are slower at that unless several are busy.
-const MOST_ALONE: usize = 2;
-
 /// The tables of points of a curve, given as big-endian `x` and `y`, in order; in lanes eight
-/// take as long as one.
+/// take as long as two. Most of a table is doublings, which wait for each other, so for one point
+/// these are not done in lanes.
 pub(crate) fn tables(path: Path, points: &[(&[u8], &[u8])]) -> Vec<PublicTable> {
     let tables: Vec<_> = match path {
-        Path::Lanes(curve) if points.len() <= MOST_ALONE => {
-            let powers = |point: &_| portable::key_powers(curve.name(), *point);
-            let table = |point: &_| Table::Lanes(kernel::table(curve, &powers(point)));
-            points.iter().map(table).collect()
-        }
         Path::Lanes(curve) => {
-            let tables = kernel::tables(curve, points).into_iter();
-            tables.map(Table::Lanes).collect()
+            if let [point] = points {
+                let powers = [portable::powers(
+                    curve.into(),
+                    *point,
+                    kernel::blocks(curve),
+                )];
+                let tables = powers.iter().map(|powers| kernel::table(curve, powers));
+                tables.map(Table::Lanes).collect()
+            } else {
+                let tables = kernel::tables(curve, points).into_iter();
+                tables.map(Table::Lanes).collect()
+            }
         }
         Path::Portable(curve) => {
             let table = |point: &_| Table::Portable(portable::table(curve, *point));

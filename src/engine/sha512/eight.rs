@@ -5,8 +5,10 @@
 
 use std::array::from_fn;
 
-use super::{BLOCK, LANES, LEN};
+use super::{LANES, LEN};
 use crate::engine::lanes::{V, add, choose, load, majority, ror, shr, splat, store, xor3};
+
+const BLOCK: usize = 128;
 
 /// Not inlined: what it leaves on the stack is below its caller, who erases it.
 #[inline(never)]

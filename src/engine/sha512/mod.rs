@@ -3,8 +3,12 @@
 
 #[cfg(any(target_arch = "x86_64", strongroom_emulated_lanes))]
 mod eight;
+#[cfg(not(any(target_arch = "x86_64", strongroom_emulated_lanes)))]
+#[path = "absent.rs"]
+mod eight;
 
 use super::cpu::has_ifma;
+use super::erase::erase_stack;
 
 /// How many messages.
 pub(crate) const LANES: usize = 8;
@@ -12,8 +16,10 @@ pub(crate) const LANES: usize = 8;
 /// The bytes of a hash.
 pub(crate) const LEN: usize = 64;
 
-#[cfg(any(target_arch = "x86_64", strongroom_emulated_lanes))]
-const BLOCK: usize = 128;
+/// Whether [`hash_eight`] can do anything.
+pub(crate) fn has_lanes() -> bool {
+    has_ifma()
+}
 
 /// Writes the hashes, and tells whether it has: not unless all messages are of one length, and the
 /// processor has the instructions.
@@ -22,15 +28,12 @@ pub(crate) fn hash_eight(messages: &[&[u8]; LANES], hashes: &mut [&mut [u8; LEN]
     if !has_ifma() || messages.iter().any(|message| message.len() != len) {
         return false;
     }
-    #[cfg(any(target_arch = "x86_64", strongroom_emulated_lanes))]
-    {
-        // SAFETY: the processor has the instructions: it was just asked.
-        #[cfg_attr(strongroom_emulated_lanes, allow(unused_unsafe))]
-        unsafe {
-            eight::hash(messages, len, hashes);
-        }
-        super::erase::erase_stack::<8>();
+    // SAFETY: the processor has the instructions: it was just asked.
+    #[allow(unused_unsafe)]
+    unsafe {
+        eight::hash(messages, len, hashes);
     }
+    erase_stack::<8>();
     true
 }
 

@@ -44,19 +44,21 @@ impl Curve {
         }
     }
 
-    pub(super) fn name(self) -> super::Curve {
-        match self {
-            Curve::P256 => super::Curve::P256,
-            Curve::P256K => super::Curve::P256K,
-            Curve::P384 => super::Curve::P384,
-        }
-    }
-
     /// Overwrites what has been left on the stack: nonces above all.
     fn erase_stack(self) {
         match self {
             Curve::P256 | Curve::P256K => erase_stack::<24>(),
             Curve::P384 => erase_stack::<48>(),
+        }
+    }
+}
+
+impl From<Curve> for super::Curve {
+    fn from(curve: Curve) -> Self {
+        match curve {
+            Curve::P256 => super::Curve::P256,
+            Curve::P256K => super::Curve::P256K,
+            Curve::P384 => super::Curve::P384,
         }
     }
 }
@@ -109,7 +111,17 @@ pub(super) fn public_point(curve: Curve, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)>
     point
 }
 
-/// The table of a point, from the powers of its blocks and their doubles, in turns.
+/// How many bits the blocks of a table have, and how many blocks it has.
+pub(super) fn blocks(curve: Curve) -> (usize, usize) {
+    match curve {
+        Curve::P256 => verify::blocks::<curve::P256, 5>(),
+        Curve::P256K => verify::blocks::<curve::P256K, 5>(),
+        Curve::P384 => verify::blocks::<curve::P384, 8>(),
+    }
+}
+
+/// The table of a point, from what [`blocks`] asks of
+/// [`portable::powers`](super::portable::powers).
 pub(super) fn table(curve: Curve, powers: &[(Vec<u8>, Vec<u8>)]) -> Table {
     match curve {
         Curve::P256 => Table::P256(in_lanes!(verify::table_of_powers::<curve::P256, 5>(powers))),

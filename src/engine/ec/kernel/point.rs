@@ -33,7 +33,8 @@ pub(crate) struct Affine<const L: usize> {
     pub(crate) y: Fe<L>,
 }
 
-/// Adds `b` to `a`. In place, as all of these: a point has 1 or 2 KB, and is not moved for nothing.
+/// Adds `b` to `a`. In place, as the others below: a point has 1 or 2 KB, and is not moved for
+/// nothing.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")

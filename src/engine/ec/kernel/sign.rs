@@ -71,15 +71,18 @@ pub(crate) fn sign_one<C: Curve<L>, const L: usize>(input: &SignInput<'_>) -> Op
 }
 
 /// The point of a scalar: big-endian `x` and `y`; nothing unless the scalar is in `1..n`, and as
-/// wide as the order, nor of the one that the formulas cannot multiply by.
+/// wide as the order, nor of the two that the formulas cannot multiply by.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 pub(crate) fn public_point<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    if d.len() != C::BYTES {
+        return None;
+    }
     let number: [u64; L] = from_bytes(d);
     let is_scalar = less(&number, &C::Order::M) & (1 ^ equal(&number, &[0; L]));
-    if black_box(is_scalar) == 0 || d.len() != C::BYTES {
+    if black_box(is_scalar) == 0 {
         return None;
     }
     let (odd, flipped) = odd::<C, L>(&broadcast(&number));
@@ -92,16 +95,17 @@ pub(crate) fn public_point<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<(Vec
     }
     // Not in Montgomery form, nor is what is multiplied by it. ZZ / ZZZ is 1 / Z, and its square
     // 1 / ZZ.
-    let zzz = broadcast(&invert_one::<C::Field, L>(zzz));
-    let z = mul::<C::Field, L>(&point.zz, &zzz); // 1.2 p
-    let zz = mul::<C::Field, L>(&z, &mul::<C::Field, L>(&z, &broadcast(&C::Field::R2))); // 1.1 p
+    let by_zzz = broadcast(&invert_one::<C::Field, L>(zzz));
+    let by_z = mul::<C::Field, L>(&point.zz, &by_zzz); // 1.2 p
+    let entered = mul::<C::Field, L>(&by_z, &broadcast(&C::Field::R2)); // 1.1 p
+    let by_zz = mul::<C::Field, L>(&by_z, &entered); // 1.1 p
     let coordinate = |numerator, inverse| {
         let number = reduce_once::<C::Field, L>(&mul::<C::Field, L>(numerator, inverse)); // 1.3 p
         let mut bytes = vec![0; C::BYTES];
         to_bytes(&scatter(&number)[0], &mut bytes);
         bytes
     };
-    Some((coordinate(&point.x, &zz), coordinate(&point.y, &zzz)))
+    Some((coordinate(&point.x, &by_zz), coordinate(&point.y, &by_zzz)))
 }
 
 /// Up to 64 signatures, which share an inversion.

@@ -186,11 +186,11 @@ fn make_base_table<C: Curve<L>, const L: usize>() -> BaseTable<L> {
 )]
 pub(crate) fn generator<C: Curve<L>, const L: usize>() -> Affine<L> {
     let into = broadcast(&C::Field::R2);
-    let [x, y] = C::GENERATOR;
-    Affine {
-        x: mul::<C::Field, L>(&broadcast(&x), &into),
-        y: mul::<C::Field, L>(&broadcast(&y), &into),
-    }
+    let [x, y] = C::GENERATOR.map(|coordinate| {
+        let entered = mul::<C::Field, L>(&broadcast(&coordinate), &into);
+        reduce_once::<C::Field, L>(&entered)
+    });
+    Affine { x, y }
 }
 
 /// From up to eight points and their doubles, each in all lanes, to one in each lane. Where

@@ -36,6 +36,11 @@ const ENTRIES: usize = 1 << (WIDTH - 1);
 /// One for each lane of a spread verification.
 const BLOCKS: usize = 8;
 
+/// The bits of a block, and how many there are.
+pub(crate) fn blocks<C: Curve<L>, const L: usize>() -> (usize, usize) {
+    (8 * C::BYTES / BLOCKS, BLOCKS)
+}
+
 /// The most vectors that share an inversion.
 const MOST_VECTORS: usize = 8;
 
@@ -54,7 +59,8 @@ pub(crate) fn tables<C: Curve<L>, const L: usize>(keys: &[(&[u8], &[u8])]) -> Ve
         // A key in each lane while doubling, a block of one key in each lane after that.
         let key = |lane| keys.get(lane).unwrap_or(&keys[0]);
         let point = affine::<C, L>(from_fn(|i| (key(i).0, key(i).1)));
-        let powers = powers::<C, L>(&point, 8 * C::BYTES / BLOCKS, BLOCKS);
+        let (bits, count) = blocks::<C, L>();
+        let powers = powers::<C, L>(&point, bits, count);
         let lanes: [[[[u64; L]; 8]; 4]; BLOCKS] = from_fn(|block| {
             let (one, two) = &powers[block];
             [&one.x, &one.y, &two.x, &two.y].map(|fe| scatter(fe))
@@ -67,8 +73,8 @@ pub(crate) fn tables<C: Curve<L>, const L: usize>(keys: &[(&[u8], &[u8])]) -> Ve
     tables
 }
 
-/// The table of a point, from the power of each block and its double, one after the other:
-/// big-endian `x` and `y`.
+/// The table of a point, from the power of each block, followed by its double: big-endian `x` and
+/// `y`.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
@@ -99,16 +105,18 @@ fn table<C: Curve<L>, const L: usize>(one: &Affine<L>, two: &Affine<L>) -> Publi
     PublicTable(table)
 }
 
-/// Big-endian `x` and `y` of points in the lanes, in Montgomery form and at most the modulus.
+/// Of big-endian `x` and `y`, a point in each lane: in Montgomery form, below the modulus.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn affine<C: Curve<L>, const L: usize>(points: [(&[u8], &[u8]); 8]) -> Affine<L> {
     let into = broadcast(&C::Field::R2);
+    let x = mul::<C::Field, L>(&gather(&points.map(|(x, _)| from_bytes(x))), &into);
+    let y = mul::<C::Field, L>(&gather(&points.map(|(_, y)| from_bytes(y))), &into);
     Affine {
-        x: mul::<C::Field, L>(&gather(&points.map(|(x, _)| from_bytes(x))), &into),
-        y: mul::<C::Field, L>(&gather(&points.map(|(_, y)| from_bytes(y))), &into),
+        x: reduce_once::<C::Field, L>(&x),
+        y: reduce_once::<C::Field, L>(&y),
     }
 }
 
@@ -276,7 +284,9 @@ fn multiply<C: Curve<L>, const L: usize, const SPREAD: bool>(
     let mut sum: Option<Point<L>> = None;
     for position in (0..count / BLOCKS).rev() {
         if let Some(sum) = &mut sum {
-            (0..WIDTH).for_each(|_| double::<C, L>(sum));
+            for _ in 0..WIDTH {
+                double::<C, L>(sum);
+            }
         }
         for round in 0..if SPREAD { 1 } else { BLOCKS } {
             let (mut x, mut y, mut negative) = ([[0; 8]; L], [[0; 8]; L], 0);

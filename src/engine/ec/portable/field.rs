@@ -201,7 +201,7 @@ fn clear_lowest<M: Modulus<L>, const L: usize>(sum: &mut [u64; L], high: u64, to
         }
         (sum[L - 1], over_again) = high.overflowing_add(carry);
     } else if M::IS_NEAR_R {
-        // q R is added, and q (R - m) taken away.
+        // q R is added, and q (R - m) taken away; where that borrows, q is not zero.
         let q = sum[0].wrapping_mul(M::N0);
         let (mut carry, mut borrow) = (0, false);
         for i in 0..L {
@@ -212,7 +212,7 @@ fn clear_lowest<M: Modulus<L>, const L: usize>(sum: &mut [u64; L], high: u64, to
                 sum[i - 1] = difference;
             }
         }
-        (sum[L - 1], over_again) = high.overflowing_add(q - u64::from(borrow));
+        (sum[L - 1], over_again) = high.overflowing_add(q.wrapping_sub(u64::from(borrow)));
     } else {
         let q = sum[0].wrapping_mul(M::N0);
         let (_, mut carry) = q.carrying_mul_add(M::M[0], sum[0], 0);

@@ -65,18 +65,26 @@ pub(super) fn table(curve: Curve, of: (&[u8], &[u8])) -> Table {
     }
 }
 
-/// What the table of a point begins with, of which lanes can make theirs: `2^(b j) P` and its
-/// double for each of eight blocks `j` of `b` bits; big-endian `x` and `y`.
-pub(super) fn key_powers(curve: Curve, of: (&[u8], &[u8])) -> Vec<(Vec<u8>, Vec<u8>)> {
-    fn powers<C: curve::Curve<L>, const L: usize>(of: &Affine<C, L>) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let powers = table::key_powers(of);
+/// For the tables of lanes: `2^(bits j) P`, followed by its double, for each of so many blocks `j`
+/// of so many bits; big-endian `x` and `y`.
+pub(super) fn powers(
+    curve: Curve,
+    of: (&[u8], &[u8]),
+    (bits, blocks): (usize, usize),
+) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn powers<C: curve::Curve<L>, const L: usize>(
+        of: (&[u8], &[u8]),
+        bits: usize,
+        blocks: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let powers = table::powers::<C, L>(&point(of), bits, blocks);
         powers.iter().map(sign::coordinates).collect()
     }
     match curve {
-        Curve::P256 => powers::<curve::P256, 4>(&point(of)),
-        Curve::P256K => powers::<curve::P256K, 4>(&point(of)),
-        Curve::P384 => powers::<curve::P384, 6>(&point(of)),
-        Curve::P521 => powers::<curve::P521, 9>(&point(of)),
+        Curve::P256 => powers::<curve::P256, 4>(of, bits, blocks),
+        Curve::P256K => powers::<curve::P256K, 4>(of, bits, blocks),
+        Curve::P384 => powers::<curve::P384, 6>(of, bits, blocks),
+        Curve::P521 => powers::<curve::P521, 9>(of, bits, blocks),
     }
 }
 

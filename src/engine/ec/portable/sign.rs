@@ -44,7 +44,7 @@ fn signature<C: Curve<L>, const L: usize>(
 }
 
 /// The point of a scalar: big-endian `x` and `y`; nothing unless the scalar is in `1..n`, and as
-/// wide as the order, nor of the one that the formulas cannot multiply by. Not inlined, as above.
+/// wide as the order, nor of the two that the formulas cannot multiply by. Not inlined, as above.
 #[inline(never)]
 pub(crate) fn public_point<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let number: [u64; L] = limbs::from_be(d).filter(|_| d.len() == C::BYTES)?;

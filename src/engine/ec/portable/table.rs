@@ -44,7 +44,7 @@ pub(crate) fn key_table<C: Curve<L>, const L: usize>(point: &Affine<C, L>) -> Ta
 }
 
 /// `2^(step i) P` and its double, one after the other, for `i < count`.
-fn powers<C: Curve<L>, const L: usize>(
+pub(crate) fn powers<C: Curve<L>, const L: usize>(
     point: &Affine<C, L>,
     step: usize,
     count: usize,
@@ -56,11 +56,6 @@ fn powers<C: Curve<L>, const L: usize>(
         powers.extend([power, power.double()]);
     }
     to_affine(&powers)
-}
-
-/// The powers that the table of a key begins with: of each of its blocks, and their doubles.
-pub(crate) fn key_powers<C: Curve<L>, const L: usize>(point: &Affine<C, L>) -> Vec<Affine<C, L>> {
-    powers(point, C::Order::BITS.div_ceil(KEY_BLOCKS), KEY_BLOCKS)
 }
 
 impl<C: Curve<L>, const L: usize> Table<C, L> {
