@@ -119,7 +119,7 @@ impl AesKey {
     }
 }
 
-/// The raw modes, for a key of any length, in place.
+/// The raw modes, for a key of any length, in place where nothing else is said.
 pub(super) trait Modes: Send + Sync {
     /// The tag. `None` if the lengths are beyond GCM's (64 GiB; requests end at 1 GiB); the
     /// buffer is then unchanged.
@@ -133,8 +133,8 @@ pub(super) trait Modes: Send + Sync {
     fn gcm_open(&self, sealed: &Sealed, aad: &[u8], buffer: &mut [u8]) -> Option<()>;
     /// Whole blocks.
     fn cbc_encrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]);
-    /// Whole blocks.
-    fn cbc_decrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]);
+    /// Whole blocks, from one buffer to another of the same length.
+    fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8]);
     /// `W` of SP 800-38F: `first` and whole semiblocks.
     fn wrap(&self, first: u64, rest: &mut [u8]) -> u64;
     /// The inverse of [`wrap`](Modes::wrap).
@@ -187,8 +187,8 @@ where
         cbc::encrypt_blocks(&self.cipher, iv, buffer);
     }
 
-    fn cbc_decrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
-        cbc::decrypt_blocks(&self.cipher, iv, buffer);
+    fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8]) {
+        cbc::decrypt_blocks(&self.cipher, iv, from, to);
     }
 
     fn wrap(&self, first: u64, rest: &mut [u8]) -> u64 {
@@ -220,8 +220,8 @@ impl Modes for engine::aes::Key {
         self.cbc_encrypt(iv, buffer);
     }
 
-    fn cbc_decrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
-        self.cbc_decrypt(iv, buffer);
+    fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8]) {
+        self.cbc_decrypt(iv, from, to);
     }
 
     fn wrap(&self, first: u64, rest: &mut [u8]) -> u64 {

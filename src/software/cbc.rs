@@ -54,7 +54,7 @@ pub(super) fn decrypt_zero_filled(
     ciphertext: &[u8],
 ) -> SecretBytes {
     let mut out = SecretBytes::copy_of(ciphertext);
-    key.cbc_decrypt(iv, out.expose_mut());
+    key.cbc_decrypt(iv, ciphertext, out.expose_mut());
     out
 }
 
@@ -66,15 +66,15 @@ pub(super) fn decrypt_padded(
     iv: &[u8; BLOCK],
     ciphertext: &[u8],
 ) -> Result<SecretBytes, Error> {
-    let (front, last) = ciphertext.split_last_chunk().ok_or_else(failed)?;
-    let mut last: [u8; BLOCK] = *last;
-    key.cbc_decrypt(front.last_chunk().unwrap_or(iv), &mut last);
+    let (front, end) = ciphertext.split_last_chunk::<BLOCK>().ok_or_else(failed)?;
+    let mut last = [0; BLOCK];
+    key.cbc_decrypt(front.last_chunk().unwrap_or(iv), end, &mut last);
     let end = unpadded(&last);
     let is_good = end.is_some();
     let mut content = SecretBytes::copy_of_both(front, end.unwrap_or_default());
     last.zeroize();
     let blocks = content.expose_mut().get_mut(..front.len());
-    key.cbc_decrypt(iv, blocks.unwrap_or_default());
+    key.cbc_decrypt(iv, front, blocks.unwrap_or_default());
     match is_good {
         true => Ok(content),
         false => Err(failed()),
@@ -86,12 +86,13 @@ pub(super) fn decrypt_padded(
 fn unpadded(last: &[u8; BLOCK]) -> Option<&[u8]> {
     let [.., pad] = *last;
     let mut wrong = 0;
-    for (at, byte) in (0_u16..).zip(last.iter().rev()) {
-        // All ones where `at < pad`, and zeros elsewhere.
-        let [is_padding, _] = at.wrapping_sub(pad.into()).to_be_bytes();
-        wrong |= is_padding & (byte ^ pad);
+    for (place, byte) in (1_u8..).zip(last.iter().rev()) {
+        // All ones where `place <= pad`, and zeros elsewhere, for a `pad` up to 16; a greater one
+        // is wrong whatever comes of this.
+        let is_padding = place.wrapping_sub(pad).wrapping_sub(1).cast_signed() >> 7;
+        wrong |= is_padding.cast_unsigned() & (byte ^ pad);
     }
-    // The same where `16 < pad`, and where `pad < 1`.
+    // All ones where `16 < pad`, and where `pad < 1`.
     let [too_long, _] = 16_u16.wrapping_sub(pad.into()).to_be_bytes();
     let [none, _] = u16::from(pad).wrapping_sub(1).to_be_bytes();
     wrong |= too_long | none;
@@ -111,12 +112,13 @@ where
     cbc::Encryptor::inner_iv_init(cipher, iv.into()).encrypt_blocks(blocks);
 }
 
-/// The raw mode over whole blocks; a last incomplete one would be left alone.
-pub(super) fn decrypt_blocks<C>(cipher: &C, iv: &[u8; BLOCK], buffer: &mut [u8])
+/// The raw mode over whole blocks, from one buffer to another.
+pub(super) fn decrypt_blocks<C>(cipher: &C, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8])
 where
     C: BlockCipherDecrypt<BlockSize = U16>,
 {
-    let (blocks, _) = Array::slice_as_chunks_mut(buffer);
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    let (blocks, _) = Array::slice_as_chunks_mut(to);
     cbc::Decryptor::inner_iv_init(cipher, iv.into()).decrypt_blocks(blocks);
 }
 

@@ -1,6 +1,8 @@
 //! CBC decryption (SP 800-38A section 6.2) with registers of any width: a stride of blocks
 //! at a time, for none waits for another.
 
+use std::hint::black_box;
+
 use super::BLOCK;
 use super::gcm::{REGISTERS, stride_len};
 use super::register::Register;
@@ -12,23 +14,26 @@ use super::schedule::{ROUND_KEYS, Schedule, register};
 pub(super) unsafe fn decrypt<R: Register, const ROUNDS: usize>(
     schedule: &Schedule,
     iv: &[u8; BLOCK],
-    blocks: &mut [[u8; BLOCK]],
+    from: &[[u8; BLOCK]],
+    to: &mut [[u8; BLOCK]],
 ) {
     let keys = schedule.decryption();
-    let (data, len) = (blocks.as_mut_ptr().cast::<u8>(), blocks.len() * BLOCK);
+    let len = from.len().min(to.len()) * BLOCK;
+    let (from, to) = (from.as_ptr().cast::<u8>(), to.as_mut_ptr().cast::<u8>());
     let rest = len % stride_len::<R>();
+    let whole = len - rest;
     // SAFETY: as this function's; these strides and what is left are the blocks.
     unsafe {
         let mut before = R::everywhere(register(u128::from_le_bytes(*iv)));
-        for at in (0..len - rest).step_by(stride_len::<R>()) {
-            let here = (data.add(at), stride_len::<R>());
-            before = stride::<R, ROUNDS, REGISTERS>(keys, before, here);
+        for at in (0..whole).step_by(stride_len::<R>()) {
+            let len = stride_len::<R>();
+            before = stride::<R, ROUNDS, REGISTERS>(keys, before, from.add(at), to.add(at), len);
         }
-        let rest = (data.add(len - rest), rest);
-        if rest.1 > R::BYTES {
-            stride::<R, ROUNDS, REGISTERS>(keys, before, rest);
-        } else if rest.1 > 0 {
-            stride::<R, ROUNDS, 1>(keys, before, rest);
+        let (from, to) = (from.add(whole), to.add(whole));
+        if rest > R::BYTES {
+            stride::<R, ROUNDS, REGISTERS>(keys, before, from, to, rest);
+        } else if rest > 0 {
+            stride::<R, ROUNDS, 1>(keys, before, from, to, rest);
         }
     }
 }
@@ -37,17 +42,22 @@ pub(super) unsafe fn decrypt<R: Register, const ROUNDS: usize>(
 /// ciphertext before them, and returns the next such.
 ///
 /// # Safety
-/// The processor has the register's instructions; `data` is valid for reads and writes of so
-/// many bytes.
+/// The processor has the register's instructions; `from` is valid for reads of so many bytes, and
+/// `to` for writes.
 #[inline(always)]
 unsafe fn stride<R: Register, const ROUNDS: usize, const N: usize>(
     keys: &[u128; ROUND_KEYS],
     before: R,
-    (data, len): (*mut u8, usize),
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
 ) -> R {
+    // Anew for each stride: a compiler that knows them all keeps them in registers, and has too few
+    // left for the blocks, which it then decrypts one after the other.
+    let keys = black_box(keys);
     // SAFETY: as this function's; no register is read or written beyond the bytes.
     unsafe {
-        let load = |here: usize| R::load_part(data.wrapping_add(here), len.saturating_sub(here));
+        let load = |here: usize| R::load_part(from.wrapping_add(here), len.saturating_sub(here));
         let next = load((N - 1) * R::BYTES);
         let mut states = [R::zero(); N];
         let key = R::everywhere(register(keys[0]));
@@ -61,16 +71,15 @@ unsafe fn stride<R: Register, const ROUNDS: usize, const N: usize>(
             }
         }
         let key = R::everywhere(register(keys[ROUNDS]));
-        // From the end, so that the ciphertext before each register is still there. It is read
-        // again because AVX2 has no registers to keep it in.
-        for at in (0..N).rev() {
+        for (at, state) in states.iter().enumerate() {
             let here = at * R::BYTES;
+            // Read again, because AVX2 has no registers to keep it in.
             let chained = match here.checked_sub(BLOCK) {
                 Some(previous) => load(previous),
                 None => load(0).after(before),
             };
-            let content = states[at].decrypt_last(key).xor(chained);
-            content.store_part(data.wrapping_add(here), len.saturating_sub(here));
+            let content = state.decrypt_last(key).xor(chained);
+            content.store_part(to.wrapping_add(here), len.saturating_sub(here));
         }
         next
     }

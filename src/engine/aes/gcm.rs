@@ -5,6 +5,7 @@
 //! ciphertext before it is hashed. What is left at the end goes by single registers.
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
 use super::BLOCK;
 use super::chain::encrypt;
@@ -155,7 +156,8 @@ unsafe fn stride<R: Register, const ROUNDS: usize, const HASHING: bool>(
     hashed: *const u8,
     data: *mut u8,
 ) -> __m128i {
-    let keys = schedule.encryption();
+    // Anew for each stride, as in `cbc`.
+    let keys = black_box(schedule.encryption());
     let powers = schedule.powers(REGISTERS * R::BLOCKS);
     // SAFETY: as this function's; the registers are those of a stride, and of its powers.
     unsafe {

@@ -144,20 +144,22 @@ impl Key {
         unsafe { chain::cbc_encrypt(&self.schedule, iv, blocks) }
     }
 
-    /// The inverse of [`cbc_encrypt`](Self::cbc_encrypt).
-    pub(crate) fn cbc_decrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
-        let (blocks, _) = buffer.as_chunks_mut();
-        if let [only] = blocks {
-            let block = self.decrypt_block(u128::from_le_bytes(*only));
-            *only = (block ^ u128::from_le_bytes(*iv)).to_le_bytes();
+    /// The inverse of [`cbc_encrypt`](Self::cbc_encrypt), from one buffer to another, as far as
+    /// both have whole blocks. Not in place: who copies a ciphertext first waits for the copy, for
+    /// the block before is loaded across two that were just written.
+    pub(crate) fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8]) {
+        let (from, to) = (from.as_chunks().0, to.as_chunks_mut().0);
+        if let ([from], [to]) = (from, &mut *to) {
+            let block = self.decrypt_block(u128::from_le_bytes(*from));
+            *to = (block ^ u128::from_le_bytes(*iv)).to_le_bytes();
             return;
         }
         // SAFETY: `with_width` saw that the processor has the instructions.
         unsafe {
             match self.width {
-                Width::Zmm => zmm::cbc_decrypt(&self.schedule, iv, blocks),
-                Width::Ymm => ymm::cbc_decrypt(&self.schedule, iv, blocks),
-                Width::Xmm => xmm::cbc_decrypt(&self.schedule, iv, blocks),
+                Width::Zmm => zmm::cbc_decrypt(&self.schedule, iv, from, to),
+                Width::Ymm => ymm::cbc_decrypt(&self.schedule, iv, from, to),
+                Width::Xmm => xmm::cbc_decrypt(&self.schedule, iv, from, to),
             }
         }
     }

@@ -173,12 +173,13 @@ macro_rules! kernels {
         pub(super) fn cbc_decrypt(
             schedule: &Schedule,
             iv: &[u8; BLOCK],
-            blocks: &mut [[u8; BLOCK]],
+            from: &[[u8; BLOCK]],
+            to: &mut [[u8; BLOCK]],
         ) {
             // SAFETY: this function has the instructions.
             unsafe {
                 by_rounds!(schedule, ROUNDS, {
-                    cbc::decrypt::<$register, ROUNDS>(schedule, iv, blocks)
+                    cbc::decrypt::<$register, ROUNDS>(schedule, iv, from, to)
                 })
             }
         }

@@ -162,8 +162,11 @@ fn cbc_is_that_of_another_implementation() {
             let mut buffer = plaintext.clone();
             key.cbc_encrypt(&iv, &mut buffer);
             assert!(buffer == expected, "{width:?}, {blocks}");
-            key.cbc_decrypt(&iv, &mut buffer);
-            assert!(buffer == plaintext, "{width:?}, {blocks}");
+            let mut opened = vec![0x5A; expected.len()];
+            key.cbc_decrypt(&iv, &expected, &mut opened);
+            let (opened, left) = opened.split_at(BLOCK * blocks);
+            assert!(plaintext.starts_with(opened), "{width:?}, {blocks}");
+            assert!(left.iter().all(|byte| *byte == 0x5A), "{width:?}, {blocks}");
         }
     }
 }
