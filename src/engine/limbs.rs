@@ -10,6 +10,9 @@ use std::arch::asm;
 
 use zeroize::Zeroizing;
 
+#[cfg(target_arch = "x86_64")]
+use super::adx;
+#[cfg(target_arch = "x86_64")]
 use super::cpu::has_adx;
 
 /// The number in big-endian bytes; `None` if they are more than it has room for.
@@ -77,16 +80,17 @@ fn hidden(mut number: u64) -> u64 {
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 use std::hint::black_box as hidden;
 
-/// `a -= b` where `condition`, 0 or 1, is 1.
+/// `a -= b` where `condition`, 0 or 1, is 1. What is left of a secret `b` on the stack is the
+/// caller's to erase.
+#[inline]
 pub(super) fn sub_if<const N: usize>(a: &mut [u64; N], b: &[u64; N], condition: u64) {
     let mask = mask(condition);
     // All limbs of it first: among the subtractions the masking would break their chain.
-    let b = Zeroizing::new(b.map(|limb| limb & mask));
-    sub(a, b.as_slice());
+    sub(a, &b.map(|limb| limb & mask));
 }
 
-/// `a += b` where `condition`, 0 or 1, is 1; what is carried out is lost. What is left of a secret
-/// `b` on the stack is the caller's to erase.
+/// `a += b` where `condition`, 0 or 1, is 1; what is carried out is lost. And what is left, as
+/// above.
 #[inline]
 pub(super) fn add_if<const N: usize>(a: &mut [u64; N], b: &[u64; N], condition: u64) {
     let mask = mask(condition);
@@ -148,52 +152,6 @@ pub(super) fn remainder<const N: usize>(a: &[u64], m: &[u64; N]) -> Zeroizing<[u
     rest
 }
 
-/// How a row of a product is added.
-trait Rows {
-    /// `t += a b`; what is carried out of `t`'s first `a.len()` limbs.
-    fn add(t: &mut [u64], a: &[u64], b: u64) -> u64;
-}
-
-/// As every processor can.
-struct Everywhere;
-
-/// With two chains of carries, where [`has_adx`] says so.
-#[cfg(target_arch = "x86_64")]
-struct Adx;
-#[cfg(not(target_arch = "x86_64"))]
-use Everywhere as Adx;
-
-impl Rows for Everywhere {
-    #[inline]
-    fn add(t: &mut [u64], a: &[u64], b: u64) -> u64 {
-        add_row(t, a, b)
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Rows for Adx {
-    #[inline]
-    fn add(t: &mut [u64], a: &[u64], b: u64) -> u64 {
-        let (sixteens, rest) = a.as_chunks::<16>();
-        let (t_sixteens, t_rest) = t.split_at_mut(16 * sixteens.len());
-        let mut carry = 0;
-        for (t, a) in t_sixteens.as_chunks_mut::<16>().0.iter_mut().zip(sixteens) {
-            // SAFETY: the processor has the instructions: it was asked where this type is named.
-            carry = unsafe { super::adx::add_sixteen(t, a, b, carry) };
-        }
-        let (eights, rest) = rest.as_chunks::<8>();
-        let (t_eights, t_rest) = t_rest.split_at_mut(8 * eights.len());
-        for (t, a) in t_eights.as_chunks_mut::<8>().0.iter_mut().zip(eights) {
-            // SAFETY: as above.
-            carry = unsafe { super::adx::add_eight(t, a, b, carry) };
-        }
-        for (t, a) in t_rest.iter_mut().zip(rest) {
-            (*t, carry) = a.carrying_mul_add(b, *t, carry);
-        }
-        carry
-    }
-}
-
 /// `t += a b`; what is carried out of `t`'s first `a.len()` limbs.
 ///
 /// A function of its own, four limbs a turn: unrolled into its callers it would not fit
@@ -215,64 +173,144 @@ pub(super) fn add_row(t: &mut [u64], a: &[u64], b: u64) -> u64 {
     carry
 }
 
-/// `t = a b`, for a `t` as long as both together.
+/// `t = a b`, for a `t` as long as both together. Of a multiple of 512 bits.
 pub(super) fn product<const N: usize>(t: &mut [u64], a: &[u64; N], b: &[u64; N]) {
-    match has_adx() {
-        true => product_by::<Adx, N>(t, a, b),
-        false => product_by::<Everywhere, N>(t, a, b),
+    #[cfg(target_arch = "x86_64")]
+    if has_adx() {
+        // SAFETY: the processor has the instructions.
+        return unsafe { adx::product(t, a, b) };
     }
+    portable::product(t, a, b);
 }
 
-/// `t = a a`.
+/// `t = a a`. As above.
 pub(super) fn square<const N: usize>(t: &mut [u64], a: &[u64; N]) {
-    match has_adx() {
-        true => square_by::<Adx, N>(t, a),
-        false => square_by::<Everywhere, N>(t, a),
+    #[cfg(target_arch = "x86_64")]
+    if has_adx() {
+        // SAFETY: the processor has the instructions.
+        return unsafe { adx::square(t, a) };
     }
+    portable::square(t, a);
 }
 
 /// Adds to `t`, of `2 N` limbs, the multiple of `n` that makes its lower half zero (Montgomery
-/// 1985); what is carried out. `n0` is `-1 / n` modulo 2^64.
+/// 1985), and what is there then is of no meaning; what is carried out. `n0` is `-1 / n` modulo
+/// 2^64. As above.
 pub(super) fn clear_low<const N: usize>(t: &mut [u64], n: &[u64; N], n0: u64) -> bool {
-    match has_adx() {
-        true => clear_low_by::<Adx, N>(t, n, n0),
-        false => clear_low_by::<Everywhere, N>(t, n, n0),
+    #[cfg(target_arch = "x86_64")]
+    if has_adx() {
+        // SAFETY: the processor has the instructions.
+        return unsafe { adx::clear_low(t, n, n0) };
+    }
+    portable::clear_low(t, n, n0)
+}
+
+/// As every processor can, a row at a time.
+mod portable {
+    use super::add_row;
+
+    pub(super) fn product<const N: usize>(t: &mut [u64], a: &[u64; N], b: &[u64; N]) {
+        t.fill(0);
+        for (i, b) in b.iter().enumerate() {
+            t[i + N] = add_row(&mut t[i..i + N], a, *b);
+        }
+    }
+
+    /// Each pair once, twice that, and the squares.
+    pub(super) fn square<const N: usize>(t: &mut [u64], a: &[u64; N]) {
+        t.fill(0);
+        for (i, limb) in a.iter().enumerate() {
+            t[i + N] = add_row(&mut t[2 * i + 1..i + N], &a[i + 1..], *limb);
+        }
+        let (mut top, mut carry) = (0, false);
+        for (i, a) in a.iter().enumerate() {
+            let (low, high) = a.carrying_mul(*a, 0);
+            let (even, odd) = (t[2 * i], t[2 * i + 1]);
+            (t[2 * i], carry) = ((even << 1) | top).carrying_add(low, carry);
+            (t[2 * i + 1], carry) = ((odd << 1) | (even >> 63)).carrying_add(high, carry);
+            top = odd >> 63;
+        }
+    }
+
+    pub(super) fn clear_low<const N: usize>(t: &mut [u64], n: &[u64; N], n0: u64) -> bool {
+        let mut top = false;
+        for i in 0..N {
+            let m = t[i].wrapping_mul(n0);
+            let carry = add_row(&mut t[i..i + N], n, m);
+            (t[i + N], top) = t[i + N].carrying_add(carry, top);
+        }
+        top
     }
 }
 
-fn product_by<R: Rows, const N: usize>(t: &mut [u64], a: &[u64; N], b: &[u64; N]) {
-    t.fill(0);
-    for (i, b) in b.iter().enumerate() {
-        t[i + N] = R::add(&mut t[i..i + N], a, *b);
-    }
-}
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
 
-/// Each pair once, twice that, and the squares.
-fn square_by<R: Rows, const N: usize>(t: &mut [u64], a: &[u64; N]) {
-    t.fill(0);
-    // What a limb is still to be paired with, from a multiple of eight on: whole rows are fast.
-    let mut above = Zeroizing::new(*a);
-    for i in 0..N {
-        above[i] = 0;
-        let from = (i + 1) & !7;
-        t[i + N] = R::add(&mut t[i + from..i + N], &above[from..], a[i]);
+    /// The edges of blocks: ones and zeros, by a number that says which blocks are full.
+    fn edges<const N: usize>() -> Vec<[u64; N]> {
+        let full = |at: usize, which: usize| {
+            if which >> (at / 8 % 8) & 1 == 1 {
+                u64::MAX
+            } else {
+                0
+            }
+        };
+        let mut numbers: Vec<_> = (0..1 << (N / 8).min(4))
+            .map(|which| std::array::from_fn(|at| full(at, which)))
+            .collect();
+        let mut state = 1_u64;
+        for round in 0..20 {
+            numbers.push(std::array::from_fn(|_| {
+                state = state
+                    .wrapping_mul(0x5851_F42D_4C95_7F2D)
+                    .wrapping_add(0x1405_7B7E_F767_814F);
+                // Some of them with long runs of ones and of zeros.
+                match (state >> 61, round % 2) {
+                    (0, 1) => 0,
+                    (1 | 2, 1) => u64::MAX,
+                    _ => state ^ state >> 29,
+                }
+            }));
+        }
+        numbers
     }
-    let (mut top, mut carry) = (0, false);
-    for (i, a) in a.iter().enumerate() {
-        let (low, high) = a.carrying_mul(*a, 0);
-        let (even, odd) = (t[2 * i], t[2 * i + 1]);
-        (t[2 * i], carry) = ((even << 1) | top).carrying_add(low, carry);
-        (t[2 * i + 1], carry) = ((odd << 1) | (even >> 63)).carrying_add(high, carry);
-        top = odd >> 63;
-    }
-}
 
-fn clear_low_by<R: Rows, const N: usize>(t: &mut [u64], n: &[u64; N], n0: u64) -> bool {
-    let mut top = false;
-    for i in 0..N {
-        let m = t[i].wrapping_mul(n0);
-        let carry = R::add(&mut t[i..i + N], n, m);
-        (t[i + N], top) = t[i + N].carrying_add(carry, top);
+    fn agree<const N: usize>() {
+        let wide = || vec![0x5A; 2 * N];
+        for a in edges::<N>() {
+            let [mut ours, mut theirs] = [wide(), wide()];
+            square(&mut ours, &a);
+            portable::square(&mut theirs, &a);
+            assert!(ours == theirs, "{a:x?}");
+            for b in edges::<N>() {
+                product(&mut ours, &a, &b);
+                portable::product(&mut theirs, &a, &b);
+                assert!(ours == theirs, "{a:x?} {b:x?}");
+                // Any number of that length, of which a modulus would have its product.
+                let mut n = b;
+                n[0] |= 1;
+                for t in [&theirs, &[a, a].concat(), &[[u64::MAX; N], a].concat()] {
+                    let [mut ours, mut theirs] = [t.clone(), t.clone()];
+                    let n0 = negated_inverse(n[0]);
+                    let top = clear_low(&mut ours, &n, n0);
+                    assert_eq!(
+                        top,
+                        portable::clear_low(&mut theirs, &n, n0),
+                        "{t:x?} {n:x?}"
+                    );
+                    assert!(ours[N..] == theirs[N..], "{t:x?} {n:x?}");
+                }
+            }
+        }
     }
-    top
+
+    #[test]
+    fn blocks_give_what_rows_give() {
+        agree::<8>();
+        agree::<16>();
+        agree::<24>();
+        agree::<32>();
+        agree::<64>();
+    }
 }
