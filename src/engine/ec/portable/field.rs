@@ -1,15 +1,16 @@
-//! Arithmetic modulo a prime, with 64-bit limbs: Montgomery's (1985), `R = 2^(64 L)`.
+//! Arithmetic modulo a prime, with 64-bit limbs: Montgomery's (1985), `R = 2^(64 L)`; and for some
+//! primes what is faster.
 
 use std::marker::PhantomData;
 use std::ops::{Add, Mul, Sub};
 
-use super::mersenne;
 use super::modulus::Modulus;
+use super::{crandall, mersenne};
 use crate::engine::ec::divsteps::{Prime, invert};
 use crate::engine::limbs::{self, mask};
 
-/// A number below the modulus `m`, in Montgomery form: `a` is kept as `a R mod m`, least limb
-/// first.
+/// A number below the modulus `m`, in the form of [`Modulus::FORM`], which for most is
+/// Montgomery's: `a` is kept as `a R mod m`. Least limb first.
 #[derive(Clone, Copy)]
 pub(crate) struct Fe<M, const L: usize>([u64; L], PhantomData<M>);
 
@@ -26,9 +27,9 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
         Fe(multiply::<M, L>(number, &M::R2), PhantomData)
     }
 
-    /// From `low + high R`, which is reduced.
+    /// From `low + 2^(64 L) high`, which is reduced.
     pub(crate) fn wide(low: &[u64; L], high: &[u64; L]) -> Self {
-        Fe::new(low) + Fe(multiply::<M, L>(high, &M::R3), PhantomData)
+        Fe::new(low) + Fe(multiply::<M, L>(high, &M::R2_ABOVE), PhantomData)
     }
 
     /// The number itself, below `m`.
@@ -40,6 +41,9 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
 
     #[inline]
     pub(crate) fn square(&self) -> Self {
+        if M::IS_CRANDALL {
+            return Fe(crandall::square::<M, L>(&self.0), PhantomData);
+        }
         if M::IS_MERSENNE {
             return Fe(mersenne::square::<M, L>(&self.0), PhantomData);
         }
@@ -135,6 +139,9 @@ impl<M: Modulus<L>, const L: usize> Mul for Fe<M, L> {
 /// of `m` that makes its lowest limb zero, in turns. The sum of both is below `2 m`.
 #[inline]
 fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]) -> [u64; L] {
+    if M::IS_CRANDALL {
+        return crandall::multiply::<M, L>(a, b);
+    }
     if M::IS_MERSENNE {
         return mersenne::multiply::<M, L>(a, b);
     }

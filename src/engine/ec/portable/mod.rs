@@ -1,5 +1,5 @@
 //! The arithmetic for every processor: one number at a time, in limbs of 64 bits. From the bottom
-//! up: [`modulus`], [`mersenne`] and [`field`] (arithmetic modulo a prime), [`point`], [`table`]
+//! up: [`modulus`], [`mersenne`], [`crandall`] and [`field`] (arithmetic modulo a prime), [`point`], [`table`]
 //! (multiples of a point), [`sign`], [`verify`].
 
 // Indices are of arrays of a fixed size, or counts of them.
@@ -10,6 +10,7 @@
     clippy::needless_range_loop
 )]
 
+mod crandall;
 mod curve;
 mod field;
 mod mersenne;

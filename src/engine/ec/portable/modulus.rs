@@ -19,12 +19,19 @@ pub(crate) trait Modulus<const L: usize>: Copy {
     const BELOW_R: [u64; L] = negative(&Self::M);
     /// Whether that is short, half of the limbs at most.
     const IS_NEAR_R: bool = 2 * len(&Self::BELOW_R) <= L;
-    /// `R`, which is one in Montgomery form.
-    const R1: [u64; L] = power_of_two(&Self::M, 64, 64 * L);
-    /// `R^2`: multiplying by it brings a number into Montgomery form.
-    const R2: [u64; L] = power_of_two(&Self::M, 64, 2 * 64 * L);
-    /// `R^3`.
-    const R3: [u64; L] = power_of_two(&Self::M, 64, 3 * 64 * L);
+    /// Whether it is one limb.
+    const IS_CRANDALL: bool = len(&Self::BELOW_R) == 1;
+    /// The form in which numbers are kept: so many times themselves, as a power of two. Montgomery's
+    /// is by `R`.
+    const FORM: usize = if Self::IS_CRANDALL { 0 } else { 64 * L };
+    /// One in that form.
+    const R1: [u64; L] = power_of_two(&Self::M, 64, Self::FORM);
+    /// Multiplying by it brings a number into the form.
+    const R2: [u64; L] = power_of_two(&Self::M, 64, 2 * Self::FORM);
+    /// And an inverse of a number that was in the form.
+    const R3: [u64; L] = power_of_two(&Self::M, 64, 3 * Self::FORM);
+    /// And a number times `2^(64 L)`.
+    const R2_ABOVE: [u64; L] = power_of_two(&Self::M, 64, 2 * Self::FORM + 64 * L);
 }
 
 /// Whether all bits up to the highest are set.
