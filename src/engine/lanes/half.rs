@@ -87,18 +87,18 @@ mod real {
         _mm256_and_si256(a, b)
     }
 
-    /// `a ^ b`.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
-    pub(crate) fn xor(a: H, b: H) -> H {
-        _mm256_xor_si256(a, b)
-    }
-
     /// `a >> N`, zeros coming in.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
     pub(crate) fn shr<const N: i32>(a: H) -> H {
         _mm256_srli_epi64::<N>(a)
+    }
+
+    /// `a << N`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
+    pub(crate) fn shl<const N: i32>(a: H) -> H {
+        _mm256_slli_epi64::<N>(a)
     }
 
     /// `a >> N`, the sign coming in.
@@ -108,11 +108,11 @@ mod real {
         _mm256_srai_epi64::<N>(a)
     }
 
-    /// Lane `i` from lane `i & !1`.
+    /// The bits of `a` where `mask` has ones, and of `b` where it has zeros.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
-    pub(crate) fn even_lanes(a: H) -> H {
-        _mm256_unpacklo_epi64(a, a)
+    pub(crate) fn select(mask: H, a: H, b: H) -> H {
+        _mm256_ternarylogic_epi64::<0b1100_1010>(mask, a, b)
     }
 }
 
@@ -187,13 +187,13 @@ mod emulated {
     }
 
     #[inline]
-    pub(crate) fn xor(a: H, b: H) -> H {
-        H(from_fn(|i| a.0[i] ^ b.0[i]))
+    pub(crate) fn shr<const N: i32>(a: H) -> H {
+        H(from_fn(|i| a.0[i] >> N))
     }
 
     #[inline]
-    pub(crate) fn shr<const N: i32>(a: H) -> H {
-        H(from_fn(|i| a.0[i] >> N))
+    pub(crate) fn shl<const N: i32>(a: H) -> H {
+        H(from_fn(|i| a.0[i] << N))
     }
 
     #[inline]
@@ -202,7 +202,7 @@ mod emulated {
     }
 
     #[inline]
-    pub(crate) fn even_lanes(a: H) -> H {
-        H(from_fn(|i| a.0[i & !1]))
+    pub(crate) fn select(mask: H, a: H, b: H) -> H {
+        H(from_fn(|i| (a.0[i] & mask.0[i]) | (b.0[i] & !mask.0[i])))
     }
 }

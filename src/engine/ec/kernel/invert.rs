@@ -12,7 +12,9 @@ use crate::engine::ec::divsteps::{
 };
 use crate::engine::erase::erase;
 use crate::engine::lanes::Mask;
-use crate::engine::lanes::half::{H, add, and, even_lanes, load, sar, splat, store, sub, xor};
+use crate::engine::lanes::half::{
+    H, add, and, load, sar, select as choose, shl, splat, store, sub,
+};
 
 /// Replaces each lane of each element, all in Montgomery form and below `2 m`, by its inverse
 /// in Montgomery form, below `2 m`. Zero stays zero.
@@ -194,61 +196,63 @@ const fn words(limbs: usize) -> usize {
     (52 * limbs).div_ceil(62)
 }
 
-/// Sixty steps on the lowest words of `f` and `g`, of up to two inversions. `zeta` is
-/// `-(delta + 1/2)`.
+/// Sixty steps on the lowest words of `f` and `g`, of up to four inversions, each in a lane. `zeta`
+/// is `-(delta + 1/2)`.
 ///
-/// A step does the same to `f` and `g` as to the rows of the matrix, so all of them are lanes:
-/// `[f, u + 2^32 v]` and `[g, q + 2^32 r]` for each inversion. Everything is halved with `g`,
-/// where `u` and `v` would be doubled: so the rows begin as 2^30 and are exact to the last of
-/// thirty steps. A sum is halved at once; before that its two entries are below 2^31 and it
-/// is below 2^63.
+/// A step does the same to `f` and `g` as to the rows of the matrix, `u + 2^32 v` and `q + 2^32 r`.
+/// All are halved with `g`, where `u` and `v` would be doubled: so the rows begin as 2^30 and are
+/// exact to the last of thirty steps. A sum is halved at once; before that its two entries are
+/// below 2^31 and it is below 2^63.
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn divsteps<const N: usize>(zeta: &mut H, low: [[i64; 2]; N]) -> [Matrix; N] {
-    let (mut top, mut bottom) = ([0; 4], [0; 4]);
+    let mut lanes = [[0; 4]; 2];
     for (i, [f, g]) in low.into_iter().enumerate() {
-        top[2 * i] = f.cast_unsigned();
-        bottom[2 * i] = g.cast_unsigned();
+        lanes[0][i] = f.cast_unsigned();
+        lanes[1][i] = g.cast_unsigned();
     }
+    let (mut f, mut g) = (load(&lanes[0]), load(&lanes[1]));
+    let mut odd = sar::<63>(shl::<63>(g));
     let [first, second] = from_fn(|_| {
-        for i in 0..N {
-            top[2 * i + 1] = 1 << 30;
-            bottom[2 * i + 1] = 1 << 62;
-        }
-        let (mut f, mut g) = (load(&top), load(&bottom));
+        let (mut uv, mut qr) = (splat(1 << 30), splat(1 << 62));
         for _ in 0..STEPS {
-            step(zeta, &mut f, &mut g);
+            step(zeta, &mut odd, [&mut f, &mut uv], [&mut g, &mut qr]);
         }
-        store(f, &mut top);
-        store(g, &mut bottom);
+        store(uv, &mut lanes[0]);
+        store(qr, &mut lanes[1]);
         from_fn::<_, N, _>(|i| {
-            let [uv, qr] = [top[2 * i + 1], bottom[2 * i + 1]];
+            let [uv, qr] = [lanes[0][i], lanes[1][i]];
             Matrix::unpack(uv.cast_signed(), qr.cast_signed())
         })
     });
     from_fn(|i| second[i].after(&first[i]))
 }
 
-/// `g` becomes `(g - f) / 2` or `(g + f) / 2`, if it is odd; `f` what `g` was, for the first.
+/// `g` becomes `(g - f) / 2` or `(g + f) / 2`, if it is odd; `f` what `g` was, for the first; and
+/// their rows the same. `odd` is a mask, of `g`.
 ///
-/// By masks of whole lanes: those of a bit for each lane take longer to come by.
+/// By masks of whole lanes: those of a bit for each lane take longer to come by. What may be wanted
+/// is computed while it is not known yet whether it is: a step takes as long as what the next one
+/// waits for.
 #[inline]
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn step(zeta: &mut H, f: &mut H, g: &mut H) {
+fn step(zeta: &mut H, odd: &mut H, [f, uv]: [&mut H; 2], [g, qr]: [&mut H; 2]) {
     let negative = sar::<63>(*zeta);
-    let odd = sub(splat(0), and(even_lanes(*g), splat(1)));
-    let swap = and(negative, odd);
-    let signed = sub(xor(*f, negative), negative);
-    let sum = add(*g, and(signed, odd));
-    *f = xor(*f, and(xor(*f, *g), swap));
-    *g = sar::<1>(sum);
-    *zeta = add(xor(*zeta, swap), splat(u64::MAX));
+    let swap = and(negative, *odd);
+    let sum = |f: H, g: H| choose(*odd, choose(negative, sub(g, f), add(g, f)), g);
+    let (sum_g, sum_qr) = (sum(*f, *g), sum(*uv, *qr));
+    (*f, *uv) = (choose(swap, *g, *f), choose(swap, *qr, *uv));
+    (*g, *qr) = (sar::<1>(sum_g), sar::<1>(sum_qr));
+    *odd = sar::<63>(shl::<62>(sum_g));
+    // -zeta - 2 where they change places, and zeta - 1.
+    let (changed, kept) = (sub(splat(!1), *zeta), add(*zeta, splat(!0)));
+    *zeta = choose(swap, changed, kept);
 }
 
 /// Not inlined: it is arithmetic on words, which a compiler that may use vectors slows down.
