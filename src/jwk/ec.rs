@@ -212,11 +212,93 @@ pub(crate) fn scalar_to_width(curve: Curve, d: &[u8]) -> Result<SecretBytes, Err
 
 #[cfg(test)]
 mod tests {
+    use crypto_bigint::U1024;
+
     use super::*;
+    use crate::engine::ec::SignInput;
 
     fn integer_of(hex: &str) -> Vec<u8> {
         let digit = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
         (0..hex.len()).step_by(2).map(digit).collect()
+    }
+
+    /// The scalars for which the last addition of a multiplication is of a point and its negative,
+    /// or itself: those whose odd digits are the ones of `n`, but in one of the two last summands
+    /// of the other sign; and `n` less them. The last summand is the highest digit, or every
+    /// second, second two or second four of digits that were spread over eight lanes; and the
+    /// digits have any width that a table may have.
+    fn exceptions(curve: Curve) -> Vec<Vec<u8>> {
+        let order = engine::Curve::order(kernel(curve));
+        let order = U1024::from_be_hex(&format!("{order:0>256}"));
+        let bits = usize::try_from(order.bits()).unwrap();
+        let mut scalars = vec![];
+        for width in 4..9 {
+            let count = bits.div_ceil(width);
+            let in_lanes = [1, 2, 4].map(|bit| (0..count).filter(|i| i & bit != 0).collect());
+            for last in [vec![count - 1]].into_iter().chain(in_lanes) {
+                let [mut positive, mut negative] = [U1024::ZERO; 2];
+                for i in 0..count {
+                    let digits = (order >> (width * i)).to_words()[0] | 1;
+                    // d + 2^width, but for the highest.
+                    let digit = digits & ((2 << width) - 1);
+                    let is_negative = i + 1 < count && digit >> width == 0;
+                    let low = digit & ((1 << width) - 1);
+                    let magnitude = if is_negative { (1 << width) - low } else { low };
+                    let sum = match is_negative == last.contains(&i) {
+                        true => &mut positive,
+                        false => &mut negative,
+                    };
+                    *sum = sum.wrapping_add(&(U1024::from(magnitude) << (width * i)));
+                }
+                let (less, more) = (positive.min(negative), positive.max(negative));
+                let number = more.wrapping_sub(&less);
+                if number < order {
+                    scalars.extend([number, order.wrapping_sub(&number)]);
+                }
+            }
+        }
+        scalars.sort();
+        scalars.dedup();
+        let width = curve.field_len();
+        let bytes = |number: &U1024| number.to_be_bytes().as_ref()[128 - width..].to_vec();
+        scalars.iter().map(bytes).collect()
+    }
+
+    #[test]
+    fn what_the_formulas_cannot_multiply_by_has_its_point_all_the_same() {
+        for curve in Curve::ALL {
+            let kernel = kernel(*curve);
+            let mut refused = vec![0; Path::all(kernel).count()];
+            for d in exceptions(*curve) {
+                let expected = point_by_crate(*curve, &d).unwrap();
+                let (_, public) = EcSecret::from_scalar(*curve, &d).unwrap();
+                assert!(public.0 == expected, "{curve}");
+                let mut nonce = vec![0; kernel.nonce_len() - d.len()];
+                nonce.extend_from_slice(&d);
+                let input = SignInput {
+                    d: &d,
+                    digest: &[7; 32],
+                    nonce: &nonce,
+                };
+                for (path, refused) in Path::all(kernel).zip(&mut refused) {
+                    let point = engine::public_point(path, &d);
+                    // Another nonce is taken then.
+                    let signature = engine::sign_one(path, &input);
+                    assert_eq!(signature.is_none(), point.is_none(), "{path:?}");
+                    match point {
+                        Some((x, y)) => {
+                            let ours = EcPublic::from_coordinates(*curve, &x, &y).unwrap();
+                            assert!(ours.0 == expected, "{path:?}");
+                        }
+                        None => *refused += 1,
+                    }
+                }
+            }
+            assert!(
+                refused.iter().all(|count| *count == 2),
+                "{curve} {refused:?}"
+            );
+        }
     }
 
     #[test]
