@@ -19,17 +19,17 @@ pub(crate) type Mask = u64;
 
 impl<M: Modulus<L>, const L: usize> Fe<M, L> {
     pub(crate) const ZERO: Self = Fe([0; L], PhantomData);
-    pub(crate) const ONE: Self = Fe(M::R1, PhantomData);
+    pub(crate) const ONE: Self = Fe(M::ONE, PhantomData);
 
     /// From any number that has room in the limbs.
     #[inline]
     pub(crate) fn new(number: &[u64; L]) -> Self {
-        Fe(multiply::<M, L>(number, &M::R2), PhantomData)
+        Fe(multiply::<M, L>(number, &M::ENTER), PhantomData)
     }
 
     /// From `low + 2^(64 L) high`, which is reduced.
     pub(crate) fn wide(low: &[u64; L], high: &[u64; L]) -> Self {
-        Fe::new(low) + Fe(multiply::<M, L>(high, &M::R2_ABOVE), PhantomData)
+        Fe::new(low) + Fe(multiply::<M, L>(high, &M::ENTER_ABOVE), PhantomData)
     }
 
     /// The number itself, below `m`.
@@ -89,9 +89,9 @@ pub(crate) fn invert_both<M1: Modulus<L>, M2: Modulus<L>, const L: usize>(
         &const { Prime::of(&M2::M, 64) },
     ];
     let [a, b] = invert::<L, 2>(primes, [a.0, b.0]);
-    // From 1 / (a R) to R / a.
-    let a = multiply::<M1, L>(&a, &M1::R3);
-    let b = multiply::<M2, L>(&b, &M2::R3);
+    // From the inverse of what was in the form to the inverse in the form.
+    let a = multiply::<M1, L>(&a, &M1::ENTER_INVERSE);
+    let b = multiply::<M2, L>(&b, &M2::ENTER_INVERSE);
     (Fe(a, PhantomData), Fe(b, PhantomData))
 }
 
@@ -99,7 +99,7 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
     /// Zero stays zero.
     pub(crate) fn inverse(&self) -> Self {
         let [inverse] = invert::<L, 1>([&const { Prime::of(&M::M, 64) }], [self.0]);
-        Fe(multiply::<M, L>(&inverse, &M::R3), PhantomData)
+        Fe(multiply::<M, L>(&inverse, &M::ENTER_INVERSE), PhantomData)
     }
 }
 
@@ -135,8 +135,10 @@ impl<M: Modulus<L>, const L: usize> Mul for Fe<M, L> {
     }
 }
 
-/// `a b / R mod m`, below `m`, for `b < m` and any `a`: a row of the product, and the multiple
-/// of `m` that makes its lowest limb zero, in turns. The sum of both is below `2 m`.
+/// The product of two numbers in the form, in the form and below `m`, for `b < m` and any `a`.
+///
+/// Most often that is `a b / R mod m`: a row of the product, and the multiple of `m` that makes its
+/// lowest limb zero, in turns. The sum of both is below `2 m`.
 #[inline]
 fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]) -> [u64; L] {
     if M::IS_CRANDALL {
@@ -165,6 +167,25 @@ fn square<M: Modulus<L>, const L: usize>(a: &[u64; L]) -> [u64; L] {
         top = clear_lowest::<M, L>(&mut sum, high, top);
     }
     reduce_once::<M, L>(&sum, top)
+}
+
+/// `a b`, the lower half first.
+#[inline]
+pub(super) fn whole_product<const L: usize>(a: &[u64; L], b: &[u64; L]) -> [[u64; L]; 2] {
+    let (mut low, mut high) = ([0; L], [0; L]);
+    for i in 0..L {
+        let mut carry = 0;
+        for j in 0..L {
+            let sum;
+            (sum, carry) = a[i].carrying_mul_add(b[j], high[j], carry);
+            match j {
+                0 => low[i] = sum,
+                _ => high[j - 1] = sum,
+            }
+        }
+        high[L - 1] = carry;
+    }
+    [low, high]
 }
 
 /// `a a`, the lower half first: each pair of limbs once, twice that, and the squares.

@@ -3,25 +3,13 @@
 //! bits that the highest limb has to spare. So a division by `R` turns the bits of a number by
 //! `s` to the right, and none is multiplied.
 
-use super::field::{reduce_once, whole_square};
+use super::field::{reduce_once, whole_product, whole_square};
 use super::modulus::Modulus;
 
 /// `a b / R mod m`, below `m`, for `b < m` and any `a`.
 #[inline]
 pub(super) fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]) -> [u64; L] {
-    let (mut low, mut high) = ([0; L], [0; L]);
-    for i in 0..L {
-        let mut carry = 0;
-        for j in 0..L {
-            let sum;
-            (sum, carry) = a[i].carrying_mul_add(b[j], high[j], carry);
-            match j {
-                0 => low[i] = sum,
-                _ => high[j - 1] = sum,
-            }
-        }
-        high[L - 1] = carry;
-    }
+    let [low, high] = whole_product(a, b);
     reduce::<M, L>(&low, &high)
 }
 

@@ -1,6 +1,6 @@
 //! The arithmetic for every processor: one number at a time, in limbs of 64 bits. From the bottom
-//! up: [`modulus`], [`mersenne`], [`crandall`] and [`field`] (arithmetic modulo a prime), [`point`], [`table`]
-//! (multiples of a point), [`sign`], [`verify`].
+//! up: [`modulus`], [`mersenne`], [`crandall`] and [`field`] (arithmetic modulo a prime),
+//! [`point`], [`table`] (multiples of a point), [`sign`], [`verify`].
 
 // Indices are of arrays of a fixed size, or counts of them.
 #![allow(

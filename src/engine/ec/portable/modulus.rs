@@ -21,17 +21,16 @@ pub(crate) trait Modulus<const L: usize>: Copy {
     const IS_NEAR_R: bool = 2 * len(&Self::BELOW_R) <= L;
     /// Whether it is one limb.
     const IS_CRANDALL: bool = len(&Self::BELOW_R) == 1;
-    /// The form in which numbers are kept: so many times themselves, as a power of two. Montgomery's
-    /// is by `R`.
+    /// The form in which a number is kept: `2^FORM` times itself. Montgomery's is `R` times itself.
     const FORM: usize = if Self::IS_CRANDALL { 0 } else { 64 * L };
-    /// One in that form.
-    const R1: [u64; L] = power_of_two(&Self::M, 64, Self::FORM);
-    /// Multiplying by it brings a number into the form.
-    const R2: [u64; L] = power_of_two(&Self::M, 64, 2 * Self::FORM);
-    /// And an inverse of a number that was in the form.
-    const R3: [u64; L] = power_of_two(&Self::M, 64, 3 * Self::FORM);
-    /// And a number times `2^(64 L)`.
-    const R2_ABOVE: [u64; L] = power_of_two(&Self::M, 64, 2 * Self::FORM + 64 * L);
+    /// One, in the form.
+    const ONE: [u64; L] = power_of_two(&Self::M, 64, Self::FORM);
+    /// What a number is multiplied by to come into the form.
+    const ENTER: [u64; L] = power_of_two(&Self::M, 64, 2 * Self::FORM);
+    /// What the inverse of a number in the form is multiplied by to be in the form.
+    const ENTER_INVERSE: [u64; L] = power_of_two(&Self::M, 64, 3 * Self::FORM);
+    /// What a number is multiplied by to be `2^(64 L)` times itself, in the form.
+    const ENTER_ABOVE: [u64; L] = power_of_two(&Self::M, 64, 2 * Self::FORM + 64 * L);
 }
 
 /// Whether all bits up to the highest are set.

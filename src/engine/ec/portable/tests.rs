@@ -17,7 +17,14 @@ fn big<const L: usize>(limbs: &[u64; L]) -> U1024 {
 
 /// Numbers at which arithmetic goes wrong, and random ones: any that fit.
 fn operands<M: Modulus<L>, const L: usize>() -> Vec<[u64; L]> {
-    let mut operands = vec![[0; L], [u64::MAX; L], M::M, M::R1, M::R2, M::R3];
+    let mut operands = vec![
+        [0; L],
+        [u64::MAX; L],
+        M::M,
+        M::BELOW_R,
+        M::ENTER,
+        M::ENTER_INVERSE,
+    ];
     for edge in [[0; L], M::M] {
         for (limb, by) in [(0, 1), (0, u64::MAX), (1, 1), (L - 1, 1), (L - 1, 1 << 63)] {
             let mut near = edge;
