@@ -15,11 +15,12 @@ type Block = [u64; LEN];
 /// # Safety
 /// The processor must have BMI2 and ADX.
 pub(super) unsafe fn product<const N: usize>(t: &mut [u64], a: &[u64; N], b: &[u64; N]) {
+    debug_assert_eq!(t.len(), 2 * N);
     t.fill(0);
     for (i, b) in blocks(b).iter().enumerate() {
         // SAFETY: as this function's. There is nothing to be carried on: all rows up to this one
         // are a product that ends here.
-        unsafe { add_row(t, i, blocks(a), b, More::default()) };
+        unsafe { add_row(t, i, blocks(a), b, Extra::default()) };
     }
 }
 
@@ -28,11 +29,12 @@ pub(super) unsafe fn product<const N: usize>(t: &mut [u64], a: &[u64; N], b: &[u
 /// # Safety
 /// The processor must have BMI2 and ADX.
 pub(super) unsafe fn square<const N: usize>(t: &mut [u64], a: &[u64; N]) {
+    debug_assert_eq!(t.len(), 2 * N);
     t.fill(0);
     let (mut rest, mut i) = (blocks(a), 0);
     while let [b, above @ ..] = rest {
         // SAFETY: as this function's. Nothing is to be carried on, as above.
-        unsafe { add_row(t, 2 * i + 1, above, b, More::default()) };
+        unsafe { add_row(t, 2 * i + 1, above, b, Extra::default()) };
         (rest, i) = (above, i + 1);
     }
     let mut shifted_out = 0;
@@ -41,35 +43,36 @@ pub(super) unsafe fn square<const N: usize>(t: &mut [u64], a: &[u64; N]) {
     }
     let mut carry = 0;
     for (i, block) in blocks(a).iter().enumerate() {
-        let more = More {
+        let extra = Extra {
             carry,
-            ..More::default()
+            ..Extra::default()
         };
         // SAFETY: as this function's.
-        carry = unsafe { add_row(t, 2 * i, std::slice::from_ref(block), block, more) };
+        carry = unsafe { add_row(t, 2 * i, std::slice::from_ref(block), block, extra) };
     }
 }
 
-/// Adds to `t`, of `2 N` limbs, the multiple of `n` that makes its lower half zero, but for that
-/// half, which is left as it is; what is carried out. `n0` is `-1 / n` modulo 2^64.
+/// Adds to `t`, of `2 N` limbs, the multiple of `n` that makes its lower half zero, and what is
+/// there then is of no meaning; what is carried out. `n0` is `-1 / n` modulo 2^64.
 ///
 /// # Safety
 /// The processor must have BMI2 and ADX.
 pub(super) unsafe fn clear_low<const N: usize>(t: &mut [u64], n: &[u64; N], n0: u64) -> bool {
+    debug_assert_eq!(t.len(), 2 * N);
     let mut top = 0;
     if let [lowest, rest @ ..] = blocks(n) {
         for i in 0..N / LEN {
-            let mut more = More {
+            let mut extra = Extra {
                 top,
-                ..More::default()
+                ..Extra::default()
             };
             let mut m = [0; LEN];
             // SAFETY: as this function's.
             unsafe {
                 if let Some(t) = t.as_chunks().0.get(i) {
-                    more.block = clear_eight(*t, lowest, n0, &mut m);
+                    extra.block = clear_eight(*t, lowest, n0, &mut m);
                 }
-                top = add_row(t, i + 1, rest, &m, more);
+                top = add_row(t, i + 1, rest, &m, extra);
             }
         }
     }
@@ -84,24 +87,24 @@ fn blocks<const N: usize>(number: &[u64; N]) -> &[Block] {
 /// What else is to be added to a row: a block and a carry at its first place, and a carry at its
 /// last.
 #[derive(Default)]
-struct More {
+struct Extra {
     block: Block,
     carry: u64,
     top: u64,
 }
 
-/// Adds `a b` to `t` from its block `i` on, and more; what is carried out of the block after those
-/// of `a`, 0 or 1.
+/// Adds `a b` to `t` from its block `i` on, and the extra; what is carried out of the block after
+/// those of `a`, 0 or 1.
 ///
 /// # Safety
 /// The processor must have BMI2 and ADX.
 #[inline(always)]
-unsafe fn add_row(t: &mut [u64], i: usize, a: &[Block], b: &Block, more: More) -> u64 {
-    let More {
+unsafe fn add_row(t: &mut [u64], i: usize, a: &[Block], b: &Block, extra: Extra) -> u64 {
+    let Extra {
         mut block,
         mut carry,
         top,
-    } = more;
+    } = extra;
     let mut t = t.as_chunks_mut().0.iter_mut().skip(i);
     for (a, t) in a.iter().zip(t.by_ref()) {
         // SAFETY: as this function's.
@@ -120,7 +123,11 @@ unsafe fn add_row(t: &mut [u64], i: usize, a: &[Block], b: &Block, more: More) -
 /// limb of the sum is left to `$store`, and its register has the highest one then.
 #[rustfmt::skip]
 macro_rules! row {
-    ($store:expr, $r0:literal, $r1:literal, $r2:literal, $r3:literal, $r4:literal, $r5:literal, $r6:literal, $r7:literal) => {
+    (
+        $store:expr,
+        $r0:literal, $r1:literal, $r2:literal, $r3:literal,
+        $r4:literal, $r5:literal, $r6:literal, $r7:literal
+    ) => {
         concat!(
             "xor eax, eax\n", // and no carry in either chain
             "mulx rcx, rax, [rsi]\n      adcx ", $r0, ", rax\n adox ", $r1, ", rcx\n",
@@ -214,7 +221,6 @@ unsafe fn add_eight_by_eight(
     // instructions are there; what is pushed is taken off again.
     unsafe {
         asm!(
-            "push rdx",
             "neg rax", // the carry
             "adc r8, [rdi]",
             "adc r9, [rdi + 8]",
@@ -226,10 +232,10 @@ unsafe fn add_eight_by_eight(
             "adc r15, [rdi + 56]",
             "mov eax, 0",
             "adc eax, 0",
-            "xchg rax, [rsp]",
             "push rax",
+            "push rdx",
             rows!(limb_of_b, store),
-            "pop rax",
+            "pop rdx",
             "pop rax",
             in("rsi") a.as_ptr(),
             in("rdi") t.as_mut_ptr(),

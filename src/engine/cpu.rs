@@ -33,9 +33,10 @@ pub(crate) fn has_ifma() -> bool {
 
 /// Whether there are products that leave the carries alone, and two chains of carries: BMI2 and
 /// ADX.
+#[cfg(target_arch = "x86_64")]
 #[must_use]
 pub(crate) fn has_adx() -> bool {
-    #[cfg(all(target_arch = "x86_64", not(strongroom_portable)))]
+    #[cfg(not(strongroom_portable))]
     {
         return std::arch::is_x86_feature_detected!("bmi2")
             && std::arch::is_x86_feature_detected!("adx");
