@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::padding::{oaep, pkcs1, pss};
 use super::seeded;
 use crate::alg::{Digest, Hash, SignScheme};
+use crate::engine::erase::erase_stack;
 use crate::engine::rsa::raise_public_batch;
 use crate::error::{Error, ErrorKind};
 use crate::jwk::RsaPublic;
@@ -88,7 +89,10 @@ pub(super) fn encrypt_pkcs1<R: TryCryptoRng + ?Sized>(
 /// left is a computation that went wrong.
 fn encrypt(key: &RsaPublic, block: Result<SecretBytes, Error>) -> Result<Vec<u8>, Error> {
     let mut block = block.map_err(|_| fault())?;
-    if !key.key().raise(block.expose_mut()) {
+    let raised = key.key().raise(block.expose_mut());
+    // What was encrypted may be a key.
+    erase_stack::<8>();
+    if !raised {
         return Err(fault());
     }
     Ok(block.expose().to_vec())

@@ -61,20 +61,24 @@ impl PrivateKey {
     /// Checks that `p q = n`, that `e d = 1` modulo `p - 1` and `q - 1`, and that the primes
     /// are prime to each other. Whether they are prime is not asked.
     pub(crate) fn new(public: &PublicKey, d: &[u8], p: &[u8], q: &[u8]) -> Result<Self, Mismatch> {
-        match public {
+        let key = match public {
             PublicKey::Rsa2048(n) => Private::new(n, d, p, q).map(PrivateKey::Rsa2048),
             PublicKey::Rsa3072(n) => Private::new(n, d, p, q).map(PrivateKey::Rsa3072),
             PublicKey::Rsa4096(n) => Private::new(n, d, p, q).map(PrivateKey::Rsa4096),
-        }
+        };
+        erase_stack::<64>();
+        key
     }
 
     /// The numbers with which the primes' halves are computed.
     pub(crate) fn crt(&self) -> Crt {
-        match self {
+        let crt = match self {
             PrivateKey::Rsa2048(key) => key.crt(),
             PrivateKey::Rsa3072(key) => key.crt(),
             PrivateKey::Rsa4096(key) => key.crt(),
-        }
+        };
+        erase_stack::<64>();
+        crt
     }
 
     /// The bytes of a big-endian `x`, as many as the modulus has, become those of
@@ -213,6 +217,7 @@ impl<const N: usize, const M: usize, const H: usize, const W: usize> Private<N, 
         true
     }
 
+    #[inline(never)]
     fn new(public: &Public<M, W>, d: &[u8], p: &[u8], q: &[u8]) -> Result<Box<Self>, Mismatch> {
         let read = |prime: &[u8]| limbs::from_be::<N>(prime).map(Zeroizing::new);
         let (p, q) = (read(p).zip(read(q))).ok_or(Mismatch::Modulus)?;
@@ -237,6 +242,7 @@ impl<const N: usize, const M: usize, const H: usize, const W: usize> Private<N, 
         }))
     }
 
+    #[inline(never)]
     fn crt(&self) -> Crt {
         let mut qi = self.q_inverse.clone();
         self.p.prime.leave(&mut qi);
