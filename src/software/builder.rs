@@ -85,7 +85,8 @@ impl Builder {
         self
     }
 
-    /// Verifies each ECDSA signature before it leaves; off unless said otherwise.
+    /// Verifies each ECDSA signature before it leaves, and signs and verifies with each new
+    /// elliptic-curve key before it is used; off unless said otherwise.
     ///
     /// It costs several times what signing does. Without it, a signature that a fault made
     /// wrong leaves: with a deterministic nonce one such beside a good one would be the key,

@@ -167,7 +167,8 @@ impl Software {
         Err(ErrorKind::NotFound.into())
     }
 
-    /// Seals a key that was made or taken over, and tries it before anyone relies on it.
+    /// Seals a key that was made or taken over, and sees that it is whole before anyone relies on
+    /// it.
     fn adopt(
         &self,
         new: &NewKey,
@@ -206,11 +207,13 @@ impl Software {
         }
     }
 
-    /// The pairwise consistency test (FIPS 140-3 IG 10.3.A): what the private half signs,
-    /// the public half verifies. An elliptic-curve key has passed another when it was opened, as
-    /// each time: its point was computed from the scalar and compared (SP 800-56A section
-    /// 5.6.2.1.4). To verify with it costs more than all else that makes it, and is done where
-    /// everything that is signed is verified.
+    /// The pairwise consistency test of keys that sign (FIPS 140-3 IG 10.3.A): what the private
+    /// half signs, the public half verifies.
+    ///
+    /// Of an elliptic-curve key only where everything that is signed is verified, for it costs more
+    /// than all else that makes one. Otherwise the test is that of keys that agree on others
+    /// (SP 800-56A section 5.6.2.1.4), as each time a key is opened: its point is computed from the
+    /// scalar and compared.
     fn check_pair(&self, handle: &KeyHandle, key: &Opened) -> Result<(), Error> {
         if matches!(key, Opened::Ec(_)) && !self.verify_after_sign {
             return Ok(());

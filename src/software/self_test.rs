@@ -3,9 +3,9 @@
 //!
 //! They catch a build or a machine that computes wrongly before it encrypts something that
 //! nobody will be able to decrypt: one answer for each kind of computation, not for each
-//! algorithm (of ECDSA two, as not every curve has lanes). Where one fails, no backend comes to
-//! be in this process. RSA and key generation need none: each RSA result is checked, and each
-//! new key is tried against its public half.
+//! algorithm (of ECDSA one for each curve, whose primes have arithmetic of their own). Where one
+//! fails, no backend comes to be in this process, or no key of the curve. RSA needs none: each of
+//! its results is checked.
 
 use std::sync::LazyLock;
 
@@ -26,8 +26,13 @@ struct Answers {
     kw: [u8; 8],
     /// RFC 6979 section A.2.5, P-256 and SHA-256, "sample".
     p256: [u8; 8],
+    /// RFC 6979 section A.2.6, P-384 and SHA-384, "sample".
+    p384: [u8; 8],
     /// RFC 6979 section A.2.7, P-521 and SHA-512, "sample".
     p521: [u8; 8],
+    /// secp256k1 and SHA-256, "sample", with the key of P-256's. RFC 6979 has no example of the
+    /// curve; it was computed from its section 3.2 by plain arithmetic.
+    p256k: [u8; 8],
 }
 
 const ANSWERS: Answers = Answers {
@@ -35,7 +40,9 @@ const ANSWERS: Answers = Answers {
     gcm: [0xab, 0x6e, 0x47, 0xd4, 0x2c, 0xec, 0x13, 0xbd],
     kw: [0x1F, 0xA6, 0x8B, 0x0A, 0x81, 0x12, 0xB4, 0x47],
     p256: [0xEF, 0xD4, 0x8B, 0x2A, 0xAC, 0xB6, 0xA8, 0xFD],
+    p384: [0x94, 0xED, 0xBB, 0x92, 0xA5, 0xEC, 0xB8, 0xAA],
     p521: [0x00, 0xC3, 0x28, 0xFA, 0xFC, 0xBD, 0x79, 0xDD],
+    p256k: [0x43, 0x23, 0x10, 0xE3, 0x2C, 0xB8, 0x0E, 0xB6],
 };
 
 /// The private key of RFC 6979 section A.2.5.
@@ -43,6 +50,12 @@ const P256_KEY: [u8; 32] = [
     0xC9, 0xAF, 0xA9, 0xD8, 0x45, 0xBA, 0x75, 0x16, 0x6B, 0x5C, 0x21, 0x57, 0x67, 0xB1, 0xD6, 0x93,
     0x4E, 0x50, 0xC3, 0xDB, 0x36, 0xE8, 0x9B, 0x12, 0x7B, 0x8A, 0x62, 0x2B, 0x12, 0x0F, 0x67, 0x21,
 ];
+
+/// The private key of RFC 6979 section A.2.6.
+const P384_KEY: [u8; 48] = *b"\
+    \x6B\x9D\x3D\xAD\x2E\x1B\x8C\x1C\x05\xB1\x98\x75\xB6\x65\x9F\x4D\xE2\x3C\x3B\x66\x7B\xF2\x97\
+    \xBA\x9A\xA4\x77\x40\x78\x71\x37\xD8\x96\xD5\x72\x4E\x4C\x70\xA8\x25\xF8\x72\xC9\xEA\x60\xD2\
+    \xED\xF5";
 
 /// The private key of RFC 6979 section A.2.7.
 const P521_KEY: [u8; 66] = *b"\
@@ -59,10 +72,14 @@ pub(super) fn passed() -> Result<(), Error> {
 /// The same for the arithmetic of a curve.
 pub(super) fn passed_on(curve: Curve) -> Result<(), Error> {
     static P256: LazyLock<bool> = LazyLock::new(|| agrees_on(Curve::P256, &ANSWERS));
+    static P384: LazyLock<bool> = LazyLock::new(|| agrees_on(Curve::P384, &ANSWERS));
     static P521: LazyLock<bool> = LazyLock::new(|| agrees_on(Curve::P521, &ANSWERS));
+    static P256K: LazyLock<bool> = LazyLock::new(|| agrees_on(Curve::P256K, &ANSWERS));
     verdict(match curve {
-        Curve::P256 | Curve::P384 | Curve::P256K => *P256,
+        Curve::P256 => *P256,
+        Curve::P384 => *P384,
         Curve::P521 => *P521,
+        Curve::P256K => *P256K,
     })
 }
 
@@ -77,12 +94,14 @@ fn agrees(answers: &Answers) -> bool {
     hmac() == Some(answers.hmac) && gcm() == Some(answers.gcm) && kw() == Some(answers.kw)
 }
 
-/// P-521's for itself, and P-256's for those that have lanes where it has.
 fn agrees_on(curve: Curve, answers: &Answers) -> bool {
-    match curve {
-        Curve::P521 => ecdsa(curve, &P521_KEY, Hash::Sha512) == Some(answers.p521),
-        _ => ecdsa(Curve::P256, &P256_KEY, Hash::Sha256) == Some(answers.p256),
-    }
+    let (key, hash, answer): (&[u8], _, _) = match curve {
+        Curve::P256 => (&P256_KEY, Hash::Sha256, answers.p256),
+        Curve::P384 => (&P384_KEY, Hash::Sha384, answers.p384),
+        Curve::P521 => (&P521_KEY, Hash::Sha512, answers.p521),
+        Curve::P256K => (&P256_KEY, Hash::Sha256, answers.p256k),
+    };
+    ecdsa(curve, key, hash) == Some(answer)
 }
 
 fn start(bytes: &[u8]) -> Option<[u8; 8]> {
@@ -150,7 +169,9 @@ mod tests {
         }
         let answers = Answers {
             p256: wrong,
+            p384: wrong,
             p521: wrong,
+            p256k: wrong,
             ..ANSWERS
         };
         for curve in Curve::ALL {

@@ -106,6 +106,26 @@ fn verify_after_sign_holds_a_faulty_signature_back() {
     }
 }
 
+/// A wrong scalar stands for an arithmetic that gives the same wrong point each time.
+#[test]
+fn a_new_key_is_signed_with_where_signatures_are_verified() {
+    for (verify, expected) in [(true, Some(ErrorKind::FaultDetected)), (false, None)] {
+        let software = Software::builder()
+            .ephemeral()
+            .verify_after_sign(verify)
+            .build()
+            .unwrap();
+        let key = software.generate(&new(1, P256)).unwrap();
+        let (other, public) = ec::generate(Curve::P256, &software.rng).unwrap();
+        let other = ec::EcKey::open(&public, other.d.expose()).unwrap();
+        let result = software.check_pair(&key, &Opened::Ec(other));
+        assert_eq!(result.err().map(|error| error.kind().clone()), expected);
+        // And a scalar that is not the point's opens no key, whatever is verified.
+        let (wrong, _) = ec::generate(Curve::P256, &software.rng).unwrap();
+        assert!(ec::EcKey::open(&public, wrong.d.expose()).is_err());
+    }
+}
+
 #[test]
 fn a_new_key_is_cached_and_a_destroyed_one_is_not() {
     let software = Software::ephemeral().unwrap();
