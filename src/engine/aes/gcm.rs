@@ -95,6 +95,8 @@ pub(super) unsafe fn open<R: Register, const ROUNDS: usize, const LONG: bool>(
     unsafe {
         let mask = encrypt::<ROUNDS>(schedule, first_counter(iv));
         let mut counters = Counters::<R>::new(iv);
+        // Of a short text the key stream begins beside the mask, and not when the tag is known.
+        let first = (!LONG).then(|| counters.stream::<ROUNDS>(schedule));
         let mut sum = hash::<R>(schedule, _mm_setzero_si128(), aad.as_ptr(), aad.len(), None);
         for at in 0..strides {
             let here = data.add(at * stride_len::<R>());
@@ -104,16 +106,16 @@ pub(super) unsafe fn open<R: Register, const ROUNDS: usize, const LONG: bool>(
         sum = hash::<R>(schedule, sum, rest, left, Some(lengths(aad.len(), len)));
         // All bits at once; the verdict is public.
         if block(_mm_xor_si128(bytes_turned(sum), mask)) ^ tag == 0 {
-            crypt::<R, ROUNDS, LONG>(schedule, &mut counters, rest, left);
+            crypt::<R, ROUNDS, LONG>(schedule, &mut counters, first, rest, left);
             return true;
         }
         // The same key stream once more makes the strides what they were.
-        crypt::<R, ROUNDS, LONG>(schedule, &mut Counters::new(iv), data, done);
+        crypt::<R, ROUNDS, LONG>(schedule, &mut Counters::new(iv), None, data, done);
         false
     }
 }
 
-/// Counter mode alone.
+/// Counter mode alone, of which the first register of the key stream may be known.
 ///
 /// # Safety
 /// The processor has the register's instructions; `data` is valid for reads and writes of
@@ -122,6 +124,7 @@ pub(super) unsafe fn open<R: Register, const ROUNDS: usize, const LONG: bool>(
 unsafe fn crypt<R: Register, const ROUNDS: usize, const LONG: bool>(
     schedule: &Schedule,
     counters: &mut Counters<R>,
+    mut first: Option<R>,
     data: *mut u8,
     len: usize,
 ) {
@@ -136,7 +139,9 @@ unsafe fn crypt<R: Register, const ROUNDS: usize, const LONG: bool>(
         let mut at = strides * stride_len::<R>();
         while at < len {
             let content = R::load_part(data.add(at), len - at);
-            let content = content.xor(counters.stream::<ROUNDS>(schedule));
+            let stream = first.take();
+            let content =
+                content.xor(stream.unwrap_or_else(|| counters.stream::<ROUNDS>(schedule)));
             content.store_part(data.add(at), len - at);
             at += R::BYTES;
         }
