@@ -53,6 +53,7 @@ pub(super) fn decrypt_zero_filled(
     iv: &[u8; BLOCK],
     ciphertext: &[u8],
 ) -> SecretBytes {
+    // Memory of that size, all of which is written again: to ask for zeros takes longer.
     let mut out = SecretBytes::copy_of(ciphertext);
     key.cbc_decrypt(iv, ciphertext, out.expose_mut());
     out
@@ -71,6 +72,7 @@ pub(super) fn decrypt_padded(
     key.cbc_decrypt(front.last_chunk().unwrap_or(iv), end, &mut last);
     let end = unpadded(&last);
     let is_good = end.is_some();
+    // The front is written again.
     let mut content = SecretBytes::copy_of_both(front, end.unwrap_or_default());
     last.zeroize();
     let blocks = content.expose_mut().get_mut(..front.len());
@@ -86,13 +88,12 @@ pub(super) fn decrypt_padded(
 fn unpadded(last: &[u8; BLOCK]) -> Option<&[u8]> {
     let [.., pad] = *last;
     let mut wrong = 0;
-    for (place, byte) in (1_u8..).zip(last.iter().rev()) {
-        // All ones where `place <= pad`, and zeros elsewhere, for a `pad` up to 16; a greater one
-        // is wrong whatever comes of this.
-        let is_padding = place.wrapping_sub(pad).wrapping_sub(1).cast_signed() >> 7;
-        wrong |= is_padding.cast_unsigned() & (byte ^ pad);
+    for (at, byte) in (0_u16..).zip(last.iter().rev()) {
+        // All ones where `at < pad`, and zeros elsewhere.
+        let [is_padding, _] = at.wrapping_sub(pad.into()).to_be_bytes();
+        wrong |= is_padding & (byte ^ pad);
     }
-    // All ones where `16 < pad`, and where `pad < 1`.
+    // The same where `16 < pad`, and where `pad < 1`.
     let [too_long, _] = 16_u16.wrapping_sub(pad.into()).to_be_bytes();
     let [none, _] = u16::from(pad).wrapping_sub(1).to_be_bytes();
     wrong |= too_long | none;

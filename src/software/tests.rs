@@ -86,42 +86,40 @@ fn a_fault_in_the_crt_never_leaves() {
     }
 }
 
-/// A wrong scalar in memory stands for a fault while signing.
+/// A key, and another one's scalar: what a fault leaves of the first.
+fn key_and_fault(verify: bool) -> (Software, KeyHandle, Opened) {
+    let software = Software::builder()
+        .ephemeral()
+        .verify_after_sign(verify)
+        .build()
+        .unwrap();
+    let key = software.generate(&new(1, P256)).unwrap();
+    let (other, public) = ec::generate(Curve::P256, &software.rng).unwrap();
+    let other = ec::EcKey::open(&public, other.d.expose()).unwrap();
+    (software, key, Opened::Ec(other))
+}
+
 #[test]
 fn verify_after_sign_holds_a_faulty_signature_back() {
     for (verify, expected) in [(true, Some(ErrorKind::FaultDetected)), (false, None)] {
-        let software = Software::builder()
-            .ephemeral()
-            .verify_after_sign(verify)
-            .build()
-            .unwrap();
-        let key = software.generate(&new(1, P256)).unwrap();
+        let (software, key, fault) = key_and_fault(verify);
         assert!(sign(&software, &key).is_ok());
-        let (other, public) = ec::generate(Curve::P256, &software.rng).unwrap();
-        let other = ec::EcKey::open(&public, other.d.expose()).unwrap();
         software.cache.evict(key.id());
-        software.cache.put(&key, Opened::Ec(other));
+        software.cache.put(&key, fault);
         let result = sign(&software, &key);
         assert_eq!(result.err().map(|error| error.kind().clone()), expected);
     }
 }
 
-/// A wrong scalar stands for an arithmetic that gives the same wrong point each time.
 #[test]
 fn a_new_key_is_signed_with_where_signatures_are_verified() {
     for (verify, expected) in [(true, Some(ErrorKind::FaultDetected)), (false, None)] {
-        let software = Software::builder()
-            .ephemeral()
-            .verify_after_sign(verify)
-            .build()
-            .unwrap();
-        let key = software.generate(&new(1, P256)).unwrap();
-        let (other, public) = ec::generate(Curve::P256, &software.rng).unwrap();
-        let other = ec::EcKey::open(&public, other.d.expose()).unwrap();
-        let result = software.check_pair(&key, &Opened::Ec(other));
+        let (software, key, fault) = key_and_fault(verify);
+        let result = software.check_pair(&key, &fault);
         assert_eq!(result.err().map(|error| error.kind().clone()), expected);
         // And a scalar that is not the point's opens no key, whatever is verified.
         let (wrong, _) = ec::generate(Curve::P256, &software.rng).unwrap();
+        let (_, public) = ec::generate(Curve::P256, &software.rng).unwrap();
         assert!(ec::EcKey::open(&public, wrong.d.expose()).is_err());
     }
 }
