@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::alg::KeySpec;
+use crate::encoding::hex::Hex;
 use crate::error::{Error, Rule};
 use crate::jwk::Jwk;
 
@@ -84,7 +85,7 @@ impl ProviderKeyId {
 
 impl fmt::Display for ProviderKeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        fmt::Display::fmt(&Hex(&self.0), f)
     }
 }
 

@@ -54,7 +54,7 @@ const ARROWS: &[Row] = &[
     // sealed.
     row("vault", Some("fit"), &["provider", "seal"]),
     row("store", None, &["error", "secret", "alg", "seal", "vault"]),
-    row("audit", None, &["error", "secret", "vault"]),
+    row("audit", None, &["error", "secret", "encoding", "vault"]),
     // Above everything: the paved path, the suite for backends, the test hooks.
     row("simple", Some(EVERYTHING), &[]),
     row("conformance", Some("provider"), &["vault"]),

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::encoding::hex::Hex;
 use crate::error::{Error, ErrorKind};
 
 const LABEL: &[u8] = b"strongroom 1 audit log";
@@ -101,7 +102,7 @@ impl Head {
         let count = self.count + 1;
         let body = [prefix(count).as_bytes(), rest].concat();
         let mac: [u8; MAC_LEN] = key.mac([&self.mac, &body]).finalize().into_bytes().into();
-        let digits: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = Hex(&mac).to_string();
         let line = [&body, BEFORE_MAC, digits.as_bytes(), AFTER_MAC, b"\n"].concat();
         let len = u64::try_from(line.len()).unwrap_or(u64::MAX);
         let head = Head {
@@ -190,16 +191,8 @@ fn split(line: &[u8]) -> Option<(&[u8], [u8; MAC_LEN])> {
     let rest = line.strip_suffix(AFTER_MAC)?;
     let (rest, digits) = rest.split_last_chunk::<{ 2 * MAC_LEN }>()?;
     let body = rest.strip_suffix(BEFORE_MAC)?;
-    let digit = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
     let mut mac = [0; MAC_LEN];
-    for (byte, pair) in mac.iter_mut().zip(digits.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
+    base16ct::lower::decode(digits, &mut mac).ok()?;
     Some((body, mac))
 }
 

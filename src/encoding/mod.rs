@@ -34,6 +34,7 @@
 pub mod ecdsa_sig;
 
 mod byok;
+pub(crate) mod hex;
 mod oid;
 #[cfg(feature = "pkcs11")]
 pub(crate) use oid::ec_parameters;

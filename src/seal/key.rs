@@ -7,6 +7,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::random::Randomness;
+use crate::encoding::hex::Hex;
 use crate::error::Error;
 use crate::secret::SecretBytes;
 
@@ -113,11 +114,7 @@ impl SealingKey {
 
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealingKey(")?;
-        self.id
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str(")")
+        write!(f, "SealingKey({})", Hex(&self.id))
     }
 }
 

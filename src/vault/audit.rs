@@ -24,6 +24,7 @@ use super::action::Action;
 use super::clock::UnixTime;
 use super::id::{KeyId, KeyName};
 use crate::alg::Alg;
+use crate::encoding::hex::Hex;
 use crate::error::{Denial, Error, ErrorKind};
 use crate::seal::Randomness;
 
@@ -125,7 +126,7 @@ impl EventId {
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        fmt::Display::fmt(&Hex(&self.0), f)
     }
 }
 

@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::encoding::hex::{Hex, sixteen_bytes};
 use crate::error::{Error, Rule};
 
 /// A key's name: 1 to 127 of `0-9A-Za-z-`.
@@ -148,25 +149,9 @@ impl FromStr for KeyVersion {
     }
 }
 
-/// What 32 hexadecimal digits in either case stand for.
-pub(super) fn sixteen_bytes(digits: &str) -> Option<[u8; 16]> {
-    let (pairs, []) = digits.as_bytes().as_chunks() else {
-        return None;
-    };
-    let pairs: &[[u8; 2]; 16] = pairs.try_into().ok()?;
-    let mut bytes = [0; 16];
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        for digit in pair {
-            let value = char::from(*digit).to_digit(16)?;
-            *byte = (*byte << 4) | u8::try_from(value).ok()?;
-        }
-    }
-    Some(bytes)
-}
-
 impl fmt::Display for KeyVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        fmt::Display::fmt(&Hex(&self.0), f)
     }
 }
 

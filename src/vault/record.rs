@@ -25,10 +25,11 @@ use super::access::Caller;
 use super::action::Action;
 use super::attributes::{Attributes, Tags};
 use super::clock::UnixTime;
-use super::id::{KeyName, KeyVersion, sixteen_bytes};
+use super::id::{KeyName, KeyVersion};
 use super::release_policy::{ReleasePolicy, ReleaseWire};
 use super::rotation_policy::{PolicyWire, RotationPolicy};
 use crate::alg::{KeyOp, KeySpec, OpSet};
+use crate::encoding::hex::sixteen_bytes;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{KeyHandle, ProviderId, ProviderKeyId};
 use crate::jwk::Jwk;
@@ -39,6 +40,9 @@ pub(super) use event::{OUTBOX, decode_event, encode_event, outbox_record};
 
 /// The format that this version of the crate writes, and the only one that it reads.
 const FORMAT: u32 = 1;
+
+/// More than most records take, so that their bytes are not moved while they are written.
+const USUAL_LEN: usize = 1024;
 
 pub(super) const KEYS: &str = "key/";
 pub(super) const PENDING: &str = "pending/";
@@ -192,7 +196,9 @@ fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], format: fn(&T) -> u32) -> Res
 }
 
 fn encode<T: Serialize>(wire: &T) -> Result<Vec<u8>, Error> {
-    read(serde_json::to_vec(wire))
+    let mut out = Vec::with_capacity(USUAL_LEN);
+    read(serde_json::to_writer(&mut out, wire))?;
+    Ok(out)
 }
 
 impl KeyRecord {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::blob::malformed;
+use crate::encoding::hex::Hex;
 use crate::error::Error;
 use crate::seal::{self, Randomness, SealingKey};
 use crate::secret::SecretBytes;
@@ -103,10 +104,6 @@ impl BackupKey {
 
 impl fmt::Debug for BackupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BackupKey(")?;
-        self.id()
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str(")")
+        write!(f, "BackupKey({})", Hex(&self.id()))
     }
 }

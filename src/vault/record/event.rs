@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::CallerWire;
 use super::{FORMAT, corrupt, decode, encode, read};
+use crate::encoding::hex::sixteen_bytes;
 use crate::error::Error;
 use crate::vault::clock::UnixTime;
-use crate::vault::id::sixteen_bytes;
 use crate::vault::{Action, AuditEvent, EventId, Outcome, Target};
 
 pub(in crate::vault) const OUTBOX: &str = "audit/outbox/";
