@@ -109,7 +109,7 @@ pub(crate) fn equal(a: &[u8], b: &[u8]) -> Choice {
     });
     let rest = a_rest.iter().zip(b_rest);
     let rest = rest.fold(0, |differing, (a, b)| differing | (a ^ b));
-    Choice::from(u8::from(a.len() == b.len())) & words.ct_eq(&0) & rest.ct_eq(&0)
+    (words | u64::from(rest) | u64::from(a.len() != b.len())).ct_eq(&0)
 }
 
 impl fmt::Debug for SecretBytes {
