@@ -5,6 +5,9 @@
 //! `strongroom_without_avx512`, or with `strongroom_without_vaes` as well, has the paths of
 //! processors that lack these: to time them.
 
+#[cfg(all(target_arch = "x86_64", not(strongroom_portable)))]
+use std::sync::OnceLock;
+
 /// Whether eight lanes of 52-bit multiply-add are there: AVX-512 F, DQ, BW, VL, VBMI and IFMA,
 /// with BMI2 and ADX beside them.
 #[must_use]
@@ -32,14 +35,30 @@ pub(crate) fn has_ifma() -> bool {
 }
 
 /// Whether there are products that leave the carries alone, and two chains of carries: BMI2 and
-/// ADX.
+/// ADX. Asked for each of many short products, so the answer is kept as one.
 #[cfg(target_arch = "x86_64")]
 #[must_use]
+#[inline]
 pub(crate) fn has_adx() -> bool {
     #[cfg(not(strongroom_portable))]
     {
-        return std::arch::is_x86_feature_detected!("bmi2")
-            && std::arch::is_x86_feature_detected!("adx");
+        static ANSWER: OnceLock<bool> = OnceLock::new();
+        return *ANSWER.get_or_init(|| {
+            std::arch::is_x86_feature_detected!("bmi2")
+                && std::arch::is_x86_feature_detected!("adx")
+        });
+    }
+    #[allow(unreachable_code)]
+    false
+}
+
+/// Whether there are registers of 256 bits for integers: AVX2.
+#[cfg(target_arch = "x86_64")]
+#[must_use]
+pub(crate) fn has_avx2() -> bool {
+    #[cfg(not(strongroom_portable))]
+    {
+        return std::arch::is_x86_feature_detected!("avx2");
     }
     #[allow(unreachable_code)]
     false

@@ -4,8 +4,12 @@
 use std::marker::PhantomData;
 use std::ops::{Add, Mul, Sub};
 
+#[cfg(target_arch = "x86_64")]
+use super::adx;
 use super::modulus::Modulus;
 use super::{crandall, mersenne};
+#[cfg(target_arch = "x86_64")]
+use crate::engine::cpu::has_adx;
 use crate::engine::ec::divsteps::{Prime, invert};
 use crate::engine::limbs::{self, mask};
 
@@ -39,8 +43,19 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
         multiply::<M, L>(&self.0, &one)
     }
 
-    #[inline]
+    /// The product, where it counts: an operand that is moved is copied first, in other pieces than
+    /// it was written in, and a processor waits for that.
+    #[inline(always)]
+    pub(crate) fn times(&self, other: &Self) -> Self {
+        Fe(multiply::<M, L>(&self.0, &other.0), PhantomData)
+    }
+
+    #[inline(always)]
     pub(crate) fn square(&self) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(square) = by_adx::<M, L>(&self.0, &self.0) {
+            return Fe(square, PhantomData);
+        }
         if M::IS_CRANDALL {
             return Fe(crandall::square::<M, L>(&self.0), PhantomData);
         }
@@ -121,7 +136,12 @@ impl<M: Modulus<L>, const L: usize> Sub for Fe<M, L> {
     fn sub(self, other: Self) -> Self {
         let mut difference = self.0;
         let borrow = limbs::sub(&mut difference, &other.0);
-        limbs::add_if(&mut difference, &M::M, borrow);
+        if M::IS_CRANDALL {
+            // Less R - m is more by m, and less R.
+            limbs::sub_if(&mut difference, &M::BELOW_R, borrow);
+        } else {
+            limbs::add_if(&mut difference, &M::M, borrow);
+        }
         Fe(difference, PhantomData)
     }
 }
@@ -129,9 +149,9 @@ impl<M: Modulus<L>, const L: usize> Sub for Fe<M, L> {
 impl<M: Modulus<L>, const L: usize> Mul for Fe<M, L> {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        Fe(multiply::<M, L>(&self.0, &other.0), PhantomData)
+        self.times(&other)
     }
 }
 
@@ -139,8 +159,46 @@ impl<M: Modulus<L>, const L: usize> Mul for Fe<M, L> {
 ///
 /// Most often that is `a b / R mod m`: a row of the product, and the multiple of `m` that makes its
 /// lowest limb zero, in turns. The sum of both is below `2 m`.
-#[inline]
+#[inline(always)]
 fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]) -> [u64; L] {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(product) = by_adx::<M, L>(a, b) {
+        return product;
+    }
+    multiply_by_rows::<M, L>(a, b)
+}
+
+/// The same where the processor and the prime allow.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(super) fn by_adx<M: Modulus<L>, const L: usize>(
+    a: &[u64; L],
+    b: &[u64; L],
+) -> Option<[u64; L]> {
+    if !(M::IS_CRANDALL || M::IS_OF_P256) || !has_adx() {
+        return None;
+    }
+    let ([a], []) = a.as_chunks() else {
+        return None;
+    };
+    let ([b], []) = b.as_chunks() else {
+        return None;
+    };
+    // SAFETY: the processor has the instructions.
+    let product = unsafe {
+        match M::IS_CRANDALL {
+            true => adx::crandall(a, b, M::BELOW_R[0]),
+            false => adx::montgomery_p256(a, b, M::M[L - 1]),
+        }
+    };
+    <[u64; L]>::try_from(product.as_slice()).ok()
+}
+
+#[inline]
+pub(super) fn multiply_by_rows<M: Modulus<L>, const L: usize>(
+    a: &[u64; L],
+    b: &[u64; L],
+) -> [u64; L] {
     if M::IS_CRANDALL {
         return crandall::multiply::<M, L>(a, b);
     }

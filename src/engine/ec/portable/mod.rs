@@ -1,6 +1,7 @@
 //! The arithmetic for every processor: one number at a time, in limbs of 64 bits. From the bottom
-//! up: [`modulus`], [`mersenne`], [`crandall`] and [`field`] (arithmetic modulo a prime),
-//! [`point`], [`table`] (multiples of a point), [`sign`], [`verify`].
+//! up: [`modulus`], [`mersenne`], [`crandall`] and [`field`] (arithmetic modulo a prime; `adx.rs`
+//! has the products of two primes for processors that can more), [`point`], [`table`] (multiples of
+//! a point), [`sign`], [`verify`].
 
 // Indices are of arrays of a fixed size, or counts of them.
 #![allow(
@@ -10,6 +11,8 @@
     clippy::needless_range_loop
 )]
 
+#[cfg(target_arch = "x86_64")]
+mod adx;
 mod crandall;
 mod curve;
 mod field;

@@ -6,6 +6,8 @@
 //! computed from such a result: a wrong sum never looks like a point. Callers look at `ZZ`
 //! once, at the end.
 
+use std::ops::AddAssign;
+
 use super::curve::Curve;
 use super::field::{Fe, Mask};
 
@@ -23,43 +25,37 @@ pub(crate) struct Affine<C: Curve<L>, const L: usize> {
     pub(crate) y: Fe<C::Field, L>,
 }
 
-impl<C: Curve<L>, const L: usize> Point<C, L> {
-    #[must_use]
-    pub(crate) fn add(&self, other: &Affine<C, L>) -> Self {
-        let p = other.x * self.zz - self.x;
-        let r = other.y * self.zzz - self.y;
+impl<C: Curve<L>, const L: usize> AddAssign<&Affine<C, L>> for Point<C, L> {
+    fn add_assign(&mut self, other: &Affine<C, L>) {
+        let p = other.x.times(&self.zz) - self.x;
+        let r = other.y.times(&self.zzz) - self.y;
         let pp = p.square();
-        let ppp = p * pp;
-        let q = self.x * pp;
-        let x = r.square() - ppp - q - q;
-        Point {
-            x,
-            y: r * (q - x) - self.y * ppp,
-            zz: self.zz * pp,
-            zzz: self.zzz * ppp,
-        }
+        let ppp = p.times(&pp);
+        let q = self.x.times(&pp);
+        self.x = r.square() - ppp - q - q;
+        self.y = r.times(&(q - self.x)) - self.y.times(&ppp);
+        self.zz = self.zz.times(&pp);
+        self.zzz = self.zzz.times(&ppp);
     }
+}
 
-    #[must_use]
-    pub(crate) fn double(&self) -> Self {
+impl<C: Curve<L>, const L: usize> Point<C, L> {
+    pub(crate) fn double(&mut self) {
         let u = self.y + self.y;
         let v = u.square();
-        let w = u * v;
-        let s = self.x * v;
+        let w = u.times(&v);
+        let s = self.x.times(&v);
         // A third of 3 X^2, or of 3 X^2 - 3 ZZ^2.
         let m = if C::A_IS_ZERO {
             self.x.square()
         } else {
-            (self.x - self.zz) * (self.x + self.zz)
+            (self.x - self.zz).times(&(self.x + self.zz))
         };
         let m = m + m + m;
-        let x = m.square() - s - s;
-        Point {
-            x,
-            y: m * (s - x) - w * self.y,
-            zz: v * self.zz,
-            zzz: w * self.zzz,
-        }
+        self.x = m.square() - s - s;
+        self.y = m.times(&(s - self.x)) - w.times(&self.y);
+        self.zz = v.times(&self.zz);
+        self.zzz = w.times(&self.zzz);
     }
 }
 

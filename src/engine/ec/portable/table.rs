@@ -11,6 +11,8 @@ use super::curve::Curve;
 use super::field::{Fe, Mask};
 use super::modulus::Modulus;
 use super::point::{Affine, Point, to_affine};
+#[cfg(target_arch = "x86_64")]
+use crate::engine::cpu::has_avx2;
 use crate::engine::limbs::{self, mask};
 
 /// The odd multiples 1, 3, ... of `2^(w p j) P`, for each block `j` of `p` digits of `w` bits.
@@ -49,11 +51,15 @@ pub(crate) fn powers<C: Curve<L>, const L: usize>(
     step: usize,
     count: usize,
 ) -> Vec<Affine<C, L>> {
-    let mut powers = vec![point.to_point(), point.to_point().double()];
-    for _ in 1..count {
-        let twice = powers[powers.len() - 1];
-        let power = (1..step).fold(twice, |power, _| power.double());
-        powers.extend([power, power.double()]);
+    let mut power = point.to_point();
+    let mut powers = Vec::new();
+    for i in 0..count {
+        if i > 0 {
+            (1..step).for_each(|_| power.double());
+        }
+        powers.push(power);
+        power.double();
+        powers.push(power);
     }
     to_affine(&powers)
 }
@@ -69,7 +75,7 @@ impl<C: Curve<L>, const L: usize> Table<C, L> {
             let mut multiple = power[0].to_point();
             multiples.push(multiple);
             for _ in 1..1 << (width - 1) {
-                multiple = multiple.add(&power[1]);
+                multiple += &power[1];
                 multiples.push(multiple);
             }
         }
@@ -112,19 +118,17 @@ impl<C: Curve<L>, const L: usize> Table<C, L> {
     ) -> Point<C, L> {
         let digits = C::Order::BITS.div_ceil(self.width);
         for position in (0..self.positions).rev() {
-            if position + 1 < self.positions {
-                for _ in 0..self.width {
-                    sum = sum.map(|sum| sum.double());
-                }
+            if let (true, Some(sum)) = (position + 1 < self.positions, &mut sum) {
+                (0..self.width).for_each(|_| sum.double());
             }
             let blocks = self.multiples.chunks(1 << (self.width - 1));
             for (multiples, i) in blocks.zip((position..digits).step_by(self.positions)) {
                 let (index, negative) = digit(k, self.width, i, i + 1 == digits);
                 let multiple = pick(multiples, index).negate_if(negative ^ flip);
-                sum = Some(match &sum {
-                    None => multiple.to_point(),
-                    Some(sum) => sum.add(&multiple),
-                });
+                match &mut sum {
+                    None => sum = Some(multiple.to_point()),
+                    Some(sum) => *sum += &multiple,
+                }
             }
         }
         sum.unwrap_or(Affine::NONE.to_point())
@@ -144,6 +148,29 @@ fn digit<const L: usize>(k: &[u64; L], width: usize, i: usize, highest: bool) ->
 /// The multiple with this index, of which nothing shows: every one is read.
 #[inline]
 fn pick<C: Curve<L>, const L: usize>(multiples: &[Affine<C, L>], index: u64) -> Affine<C, L> {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor has the instructions.
+        return unsafe { pick_by_avx2(multiples, index) };
+    }
+    pick_by_words(multiples, index)
+}
+
+/// The same, compiled for wider registers: the reading is a fifth of a multiplication otherwise.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn pick_by_avx2<C: Curve<L>, const L: usize>(
+    multiples: &[Affine<C, L>],
+    index: u64,
+) -> Affine<C, L> {
+    pick_by_words(multiples, index)
+}
+
+#[inline(always)]
+fn pick_by_words<C: Curve<L>, const L: usize>(
+    multiples: &[Affine<C, L>],
+    index: u64,
+) -> Affine<C, L> {
     let mut picked = Affine::NONE;
     for (i, multiple) in (0_u64..).zip(multiples) {
         // 1 where i = index: both are small.

@@ -1,0 +1,254 @@
+//! Products modulo primes of four limbs by MULX, ADCX and ADOX: two chains of carries in turns,
+//! which no compiler makes by itself, and all of a product in registers.
+
+use std::arch::asm;
+
+type Number = [u64; 4];
+
+/// The sum of a row: the registers `$r0` to `$r3` and `$a` times RDX, with a new one above them.
+/// RAX and RCX are used up.
+#[rustfmt::skip]
+macro_rules! row {
+    ($r0:literal, $r1:literal, $r2:literal, $r3:literal, $above:literal) => {
+        concat!(
+            "xor eax, eax\n", // and no carry in either chain
+            "mulx rcx, rax, [rsi]\n      adcx ", $r0, ", rax\n adox ", $r1, ", rcx\n",
+            "mulx rcx, rax, [rsi + 8]\n  adcx ", $r1, ", rax\n adox ", $r2, ", rcx\n",
+            "mulx rcx, rax, [rsi + 16]\n adcx ", $r2, ", rax\n adox ", $r3, ", rcx\n",
+            "mulx ", $above, ", rax, [rsi + 24]\n adcx ", $r3, ", rax\n",
+            // The product of a limb has room for both carries.
+            "mov eax, 0\n adox ", $above, ", rax\n adcx ", $above, ", rax\n",
+        )
+    };
+}
+
+/// The first row, with nothing to add to.
+macro_rules! first_row {
+    () => {
+        "mov rdx, [rdi]
+        mulx r9, r8, [rsi]
+        mulx r10, rax, [rsi + 8]
+        add r9, rax
+        mulx r11, rax, [rsi + 16]
+        adc r10, rax
+        mulx r12, rax, [rsi + 24]
+        adc r11, rax
+        adc r12, 0"
+    };
+}
+
+/// `a b mod R - c`, below `R - c`, for any `a` and `b`: the whole product, and its upper half
+/// times `c` twice, as in [`crandall`](super::crandall).
+///
+/// # Safety
+/// The processor must have BMI2 and ADX.
+#[inline(always)]
+pub(super) unsafe fn crandall(a: &Number, b: &Number, c: u64) -> Number {
+    let (r0, r1, r2, r3);
+    // SAFETY: four limbs are read behind `a` and `b`; the instructions are there; what is pushed
+    // is taken off again.
+    unsafe {
+        asm!(
+            "push rdx",
+            first_row!(),
+            "mov rdx, [rdi + 8]",
+            row!("r9", "r10", "r11", "r12", "r13"),
+            "mov rdx, [rdi + 16]",
+            row!("r10", "r11", "r12", "r13", "r14"),
+            "mov rdx, [rdi + 24]",
+            row!("r11", "r12", "r13", "r14", "r15"),
+            // The upper half times c.
+            "pop rdx",
+            "xor eax, eax",
+            "mulx rcx, rax, r12",
+            "adcx r8, rax",
+            "adox r9, rcx",
+            "mulx rcx, rax, r13",
+            "adcx r9, rax",
+            "adox r10, rcx",
+            "mulx rcx, rax, r14",
+            "adcx r10, rax",
+            "adox r11, rcx",
+            "mulx r12, rax, r15",
+            "adcx r11, rax",
+            "mov eax, 0",
+            "adox r12, rax",
+            "adcx r12, rax",
+            // What is above that, times c.
+            "mulx rcx, rax, r12",
+            "add r8, rax",
+            "adc r9, rcx",
+            "adc r10, 0",
+            "adc r11, 0",
+            // With c added, and without R, where it reaches R one way or the other.
+            "sbb rax, rax",
+            "mov r12, r8",
+            "mov r13, r9",
+            "mov r14, r10",
+            "mov r15, r11",
+            "add r12, rdx",
+            "adc r13, 0",
+            "adc r14, 0",
+            "adc r15, 0",
+            "sbb rax, 0",
+            "cmovnz r8, r12",
+            "cmovnz r9, r13",
+            "cmovnz r10, r14",
+            "cmovnz r11, r15",
+            in("rsi") a.as_ptr(),
+            in("rdi") b.as_ptr(),
+            inout("rdx") c => _,
+            out("rax") _,
+            out("rcx") _,
+            out("r8") r0,
+            out("r9") r1,
+            out("r10") r2,
+            out("r11") r3,
+            out("r12") _,
+            out("r13") _,
+            out("r14") _,
+            out("r15") _,
+            options(pure, readonly),
+        );
+    }
+    [r0, r1, r2, r3]
+}
+
+/// A step of Montgomery's reduction modulo the prime of P-256, which is -1 modulo 2^64: `$r0` is
+/// the `q` of which `q m` makes it zero. The limbs of `m + 1` are 0, 2^32, 0 and the one on the
+/// stack; `q` times them is added to `$r1` to `$above`, and what is carried goes to `$r0`, which is
+/// free. RAX and RCX are used up.
+#[rustfmt::skip]
+macro_rules! reduce {
+    ($r0:literal, $r1:literal, $r2:literal, $r3:literal, $above:literal) => {
+        concat!(
+            "mov rdx, ", $r0, "\n mov rax, ", $r0, "\n",
+            "shl rax, 32\n shr ", $r0, ", 32\n",
+            "add ", $r1, ", rax\n adc ", $r2, ", ", $r0, "\n",
+            "mulx rcx, rax, [rsp]\n",
+            "adc ", $r3, ", rax\n adc ", $above, ", rcx\n",
+            "mov ", $r0, ", 0\n adc ", $r0, ", 0\n",
+        )
+    };
+}
+
+/// `a b / R mod m`, below `m`, for the prime `m` of P-256, `b < m` and any `a`; `m3` is its
+/// highest limb.
+///
+/// # Safety
+/// The processor must have BMI2 and ADX.
+#[inline(always)]
+pub(super) unsafe fn montgomery_p256(a: &Number, b: &Number, m3: u64) -> Number {
+    let (r0, r1, r2, r3);
+    // SAFETY: as above.
+    unsafe {
+        asm!(
+            "push rdx",
+            first_row!(),
+            reduce!("r8", "r9", "r10", "r11", "r12"),
+            "mov rdx, [rdi + 8]",
+            row!("r9", "r10", "r11", "r12", "r13"),
+            "add r13, r8",
+            "mov r14d, 0",
+            "adc r14, 0",
+            reduce!("r9", "r10", "r11", "r12", "r13"),
+            "add r14, r9",
+            "mov rdx, [rdi + 16]",
+            row!("r10", "r11", "r12", "r13", "r8"),
+            "add r14, r8",
+            "mov r15d, 0",
+            "adc r15, 0",
+            reduce!("r10", "r11", "r12", "r13", "r14"),
+            "add r15, r10",
+            "mov rdx, [rdi + 24]",
+            row!("r11", "r12", "r13", "r14", "r8"),
+            "add r15, r8",
+            "mov r9d, 0",
+            "adc r9, 0",
+            reduce!("r11", "r12", "r13", "r14", "r15"),
+            "add r9, r11",
+            // Less m, unless that borrows.
+            "pop rdx",
+            "mov r8, r12",
+            "mov eax, 0xffffffff",
+            "mov r10, r13",
+            "mov r11, r14",
+            "mov rcx, r15",
+            "sub r8, -1",
+            "sbb r10, rax",
+            "sbb r11, 0",
+            "sbb rcx, rdx",
+            "sbb r9, 0",
+            "cmovnc r12, r8",
+            "cmovnc r13, r10",
+            "cmovnc r14, r11",
+            "cmovnc r15, rcx",
+            in("rsi") a.as_ptr(),
+            in("rdi") b.as_ptr(),
+            inout("rdx") m3 => _,
+            out("rax") _,
+            out("rcx") _,
+            out("r8") _,
+            out("r9") _,
+            out("r10") _,
+            out("r11") _,
+            out("r12") r0,
+            out("r13") r1,
+            out("r14") r2,
+            out("r15") r3,
+            options(pure, readonly),
+        );
+    }
+    [r0, r1, r2, r3]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::curve::{P256Field, P256KField};
+    use super::super::field::{by_adx, multiply_by_rows};
+    use super::super::modulus::Modulus;
+    use super::*;
+    use crate::engine::cpu::has_adx;
+    use crate::engine::limbs;
+
+    /// Every number whose limbs are those of the primes, or all zeros or ones, or almost.
+    fn edges(limbs: [u64; 5]) -> impl Iterator<Item = Number> + Clone {
+        (0..5_usize.pow(4)).map(move |which| {
+            std::array::from_fn(|at| limbs[which / 5_usize.pow(at.try_into().unwrap()) % 5])
+        })
+    }
+
+    /// For any `a`, and any `b` below the modulus.
+    fn agree<M: Modulus<4>>(low: u64) {
+        let edges = edges([0, 1, low, M::M[3], u64::MAX]);
+        for b in edges.clone().filter(|b| limbs::less(b, &M::M) == 1) {
+            for a in edges.clone() {
+                let ours = by_adx::<M, 4>(&a, &b).unwrap();
+                assert_eq!(ours, multiply_by_rows::<M, 4>(&a, &b), "{a:x?} {b:x?}");
+                assert_eq!(limbs::less(&ours, &M::M), 1, "{a:x?} {b:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn registers_give_what_rows_give() {
+        if !has_adx() {
+            println!("SKIPPED: no BMI2 and ADX, or switched off");
+            return;
+        }
+        agree::<P256Field>(u32::MAX.into());
+        agree::<P256KField>(P256KField::M[0]);
+        // secp256k1's takes any `b` as well.
+        for low in [u64::MAX - 1, P256KField::M[0] + 1, P256KField::BELOW_R[0]] {
+            let edges = edges([0, 1, low, P256KField::M[0], u64::MAX]);
+            for (a, b) in edges
+                .clone()
+                .flat_map(|a| edges.clone().map(move |b| (a, b)))
+            {
+                let ours = by_adx::<P256KField, 4>(&a, &b).unwrap();
+                let theirs = multiply_by_rows::<P256KField, 4>(&a, &b);
+                assert_eq!(ours, theirs, "{a:x?} {b:x?}");
+            }
+        }
+    }
+}
