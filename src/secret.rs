@@ -45,14 +45,6 @@ impl SecretBytes {
         secret
     }
 
-    /// One slice and then another.
-    pub(crate) fn copy_of_both(first: &[u8], then: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(first.len() + then.len());
-        bytes.extend_from_slice(first);
-        bytes.extend_from_slice(then);
-        SecretBytes::from_vec(bytes)
-    }
-
     /// `len` zero bytes, to be filled in place.
     #[must_use]
     pub fn zeroed(len: usize) -> Self {

@@ -133,8 +133,10 @@ pub(super) trait Modes: Send + Sync {
     fn gcm_open(&self, sealed: &Sealed, aad: &[u8], buffer: &mut [u8]) -> Option<()>;
     /// Whole blocks.
     fn cbc_encrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]);
-    /// Whole blocks, from one buffer to another of the same length.
-    fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8]);
+    /// One block.
+    fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &[u8; BLOCK]) -> [u8; BLOCK];
+    /// Whole blocks, onto the end of a vector that has room for them.
+    fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut Vec<u8>);
     /// `W` of SP 800-38F: `first` and whole semiblocks.
     fn wrap(&self, first: u64, rest: &mut [u8]) -> u64;
     /// The inverse of [`wrap`](Modes::wrap).
@@ -187,8 +189,16 @@ where
         cbc::encrypt_blocks(&self.cipher, iv, buffer);
     }
 
-    fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8]) {
-        cbc::decrypt_blocks(&self.cipher, iv, from, to);
+    fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &[u8; BLOCK]) -> [u8; BLOCK] {
+        let mut block = *block;
+        cbc::decrypt_blocks(&self.cipher, iv, &mut block);
+        block
+    }
+
+    fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut Vec<u8>) {
+        let end = to.len();
+        to.extend_from_slice(from);
+        cbc::decrypt_blocks(&self.cipher, iv, to.split_at_mut(end).1);
     }
 
     fn wrap(&self, first: u64, rest: &mut [u8]) -> u64 {
@@ -220,7 +230,11 @@ impl Modes for engine::aes::Key {
         self.cbc_encrypt(iv, buffer);
     }
 
-    fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8]) {
+    fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &[u8; BLOCK]) -> [u8; BLOCK] {
+        self.cbc_decrypt_block(iv, block)
+    }
+
+    fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut Vec<u8>) {
         self.cbc_decrypt(iv, from, to);
     }
 

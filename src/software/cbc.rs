@@ -53,10 +53,9 @@ pub(super) fn decrypt_zero_filled(
     iv: &[u8; BLOCK],
     ciphertext: &[u8],
 ) -> SecretBytes {
-    // Memory of that size, all of which is written again: to ask for zeros takes longer.
-    let mut out = SecretBytes::copy_of(ciphertext);
-    key.cbc_decrypt(iv, ciphertext, out.expose_mut());
-    out
+    let mut out = Vec::with_capacity(ciphertext.len());
+    key.cbc_decrypt(iv, ciphertext, &mut out);
+    SecretBytes::from_vec(out)
 }
 
 /// Without the padding. The last block is decrypted first: it tells how long the content is,
@@ -68,15 +67,16 @@ pub(super) fn decrypt_padded(
     ciphertext: &[u8],
 ) -> Result<SecretBytes, Error> {
     let (front, end) = ciphertext.split_last_chunk::<BLOCK>().ok_or_else(failed)?;
-    let mut last = [0; BLOCK];
-    key.cbc_decrypt(front.last_chunk().unwrap_or(iv), end, &mut last);
+    let mut last = key.cbc_decrypt_block(front.last_chunk().unwrap_or(iv), end);
     let end = unpadded(&last);
     let is_good = end.is_some();
-    // The front is written again.
-    let mut content = SecretBytes::copy_of_both(front, end.unwrap_or_default());
+    let end = end.unwrap_or_default();
+    // At its final size from the start: a vector that grew would leave plaintext behind.
+    let mut content = Vec::with_capacity(front.len() + end.len());
+    key.cbc_decrypt(iv, front, &mut content);
+    content.extend_from_slice(end);
+    let content = SecretBytes::from_vec(content);
     last.zeroize();
-    let blocks = content.expose_mut().get_mut(..front.len());
-    key.cbc_decrypt(iv, front, blocks.unwrap_or_default());
     match is_good {
         true => Ok(content),
         false => Err(failed()),
@@ -113,13 +113,12 @@ where
     cbc::Encryptor::inner_iv_init(cipher, iv.into()).encrypt_blocks(blocks);
 }
 
-/// The raw mode over whole blocks, from one buffer to another.
-pub(super) fn decrypt_blocks<C>(cipher: &C, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8])
+/// The inverse of it.
+pub(super) fn decrypt_blocks<C>(cipher: &C, iv: &[u8; BLOCK], buffer: &mut [u8])
 where
     C: BlockCipherDecrypt<BlockSize = U16>,
 {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    let (blocks, _) = Array::slice_as_chunks_mut(to);
+    let (blocks, _) = Array::slice_as_chunks_mut(buffer);
     cbc::Decryptor::inner_iv_init(cipher, iv.into()).decrypt_blocks(blocks);
 }
 

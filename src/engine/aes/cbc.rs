@@ -2,12 +2,15 @@
 //! at a time, for none waits for another.
 
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 
 use super::BLOCK;
 use super::gcm::{REGISTERS, stride_len};
 use super::register::Register;
 use super::schedule::{ROUND_KEYS, Schedule, register};
 
+/// Writes all of `to`, if it is no longer than `from`.
+///
 /// # Safety
 /// The processor has the register's instructions.
 #[inline(always)]
@@ -15,7 +18,7 @@ pub(super) unsafe fn decrypt<R: Register, const ROUNDS: usize>(
     schedule: &Schedule,
     iv: &[u8; BLOCK],
     from: &[[u8; BLOCK]],
-    to: &mut [[u8; BLOCK]],
+    to: &mut [[MaybeUninit<u8>; BLOCK]],
 ) {
     let keys = schedule.decryption();
     let len = from.len().min(to.len()) * BLOCK;

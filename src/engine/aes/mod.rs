@@ -144,23 +144,32 @@ impl Key {
         unsafe { chain::cbc_encrypt(&self.schedule, iv, blocks) }
     }
 
-    /// The inverse of [`cbc_encrypt`](Self::cbc_encrypt), from one buffer to another, as far as
-    /// both have whole blocks. Not in place: who copies a ciphertext first waits for the copy, for
-    /// the block before is loaded across two that were just written.
-    pub(crate) fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut [u8]) {
-        let (from, to) = (from.as_chunks().0, to.as_chunks_mut().0);
-        if let ([from], [to]) = (from, &mut *to) {
-            let block = self.decrypt_block(u128::from_le_bytes(*from));
-            *to = (block ^ u128::from_le_bytes(*iv)).to_le_bytes();
+    /// The inverse of [`cbc_encrypt`](Self::cbc_encrypt), for one block.
+    pub(crate) fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &[u8; BLOCK]) -> [u8; BLOCK] {
+        let block = self.decrypt_block(u128::from_le_bytes(*block));
+        (block ^ u128::from_le_bytes(*iv)).to_le_bytes()
+    }
+
+    /// The same for all whole blocks, onto the end of a vector, which grows unless it has room. Not
+    /// in place: who copies a ciphertext first waits for the copy, for the block before is loaded
+    /// across two that were just written.
+    pub(crate) fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut Vec<u8>) {
+        let from = from.as_chunks().0;
+        let len = from.len() * BLOCK;
+        to.reserve(len);
+        let spare = to.spare_capacity_mut().as_chunks_mut().0;
+        let Some(spare) = spare.get_mut(..from.len()) else {
             return;
-        }
-        // SAFETY: `with_width` saw that the processor has the instructions.
+        };
+        // SAFETY: `with_width` saw that the processor has the instructions; so many bytes behind
+        // the end are written.
         unsafe {
             match self.width {
-                Width::Zmm => zmm::cbc_decrypt(&self.schedule, iv, from, to),
-                Width::Ymm => ymm::cbc_decrypt(&self.schedule, iv, from, to),
-                Width::Xmm => xmm::cbc_decrypt(&self.schedule, iv, from, to),
+                Width::Zmm => zmm::cbc_decrypt(&self.schedule, iv, from, spare),
+                Width::Ymm => ymm::cbc_decrypt(&self.schedule, iv, from, spare),
+                Width::Xmm => xmm::cbc_decrypt(&self.schedule, iv, from, spare),
             }
+            to.set_len(to.len() + len);
         }
     }
 

@@ -168,13 +168,14 @@ macro_rules! kernels {
             unsafe { gcm::open::<$register, ROUNDS, LONG>(schedule, iv, aad, buffer, tag) }
         }
 
-        /// CBC, whose encryption is in [`chain`](super::chain).
+        /// CBC, whose encryption is in [`chain`](super::chain). Writes all of `to`, if it is no
+        /// longer than `from`.
         #[target_feature(enable = $features)]
         pub(super) fn cbc_decrypt(
             schedule: &Schedule,
             iv: &[u8; BLOCK],
             from: &[[u8; BLOCK]],
-            to: &mut [[u8; BLOCK]],
+            to: &mut [[std::mem::MaybeUninit<u8>; BLOCK]],
         ) {
             // SAFETY: this function has the instructions.
             unsafe {

@@ -162,11 +162,19 @@ fn cbc_is_that_of_another_implementation() {
             let mut buffer = plaintext.clone();
             key.cbc_encrypt(&iv, &mut buffer);
             assert!(buffer == expected, "{width:?}, {blocks}");
-            let mut opened = vec![0x5A; expected.len()];
-            key.cbc_decrypt(&iv, &expected, &mut opened);
-            let (opened, left) = opened.split_at(BLOCK * blocks);
-            assert!(plaintext.starts_with(opened), "{width:?}, {blocks}");
-            assert!(left.iter().all(|byte| *byte == 0x5A), "{width:?}, {blocks}");
+            // Behind what is there, with and without room.
+            for room in [0, expected.len()] {
+                let mut opened = Vec::with_capacity(room);
+                opened.extend_from_slice(&[0x5A; 3]);
+                key.cbc_decrypt(&iv, &expected, &mut opened);
+                let opened = opened.strip_prefix(&[0x5A; 3]).unwrap();
+                assert_eq!(opened.len(), BLOCK * blocks, "{width:?}");
+                assert!(plaintext.starts_with(opened), "{width:?}, {blocks}");
+            }
+            if let Some(first) = expected.first_chunk() {
+                let opened = key.cbc_decrypt_block(iv.first_chunk().unwrap(), first);
+                assert!(plaintext.starts_with(&opened), "{width:?}, {blocks}");
+            }
         }
     }
 }
