@@ -151,11 +151,13 @@ impl Capabilities {
     }
 }
 
-/// Where a key is, unless another one is there: the upper bits of a product (Knuth, TAOCP 6.4:
-/// Fibonacci hashing).
+/// Where a key is, unless another one is there: the uppermost bits of a product, as many as tell
+/// the slots apart, for they alone depend on all bits of the key (Knuth, TAOCP 6.4: Fibonacci
+/// hashing).
 fn first_slot<T>(slots: &[T], key: u64) -> usize {
-    let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
-    usize::try_from(hash).unwrap_or_default() & slots.len().saturating_sub(1)
+    let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let unused = u64::BITS - slots.len().trailing_zeros();
+    usize::try_from(hash.checked_shr(unused).unwrap_or_default()).unwrap_or_default()
 }
 
 /// Where it is then. More than half of the slots are free, so there is an end to that.
@@ -186,6 +188,42 @@ fn key(op: Op, alg: Alg, spec: KeySpec) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What can be done with a key is mostly where it is looked for first.
+    #[test]
+    fn looking_takes_few_looks() {
+        let rows = Op::ALL.iter().flat_map(|op| {
+            let fitting = |alg: Alg| KeySpec::ALL.iter().map(move |spec| (alg, *spec));
+            Alg::all().flat_map(fitting).map(|(alg, spec)| Capability {
+                op: *op,
+                alg,
+                spec,
+                place: Place::Inside,
+            })
+        });
+        let all = Capabilities::new(rows);
+        let looks = |row: &Capability| {
+            let key = key(row.op, row.alg, row.spec);
+            let mut at = first_slot(&all.slots, key);
+            let mut looks = 1;
+            while all.slots[at].is_none_or(|(found, _)| found != key) {
+                at = next_slot(&all.slots, at);
+                looks += 1;
+            }
+            looks
+        };
+        let (count, sum): (usize, usize) = (all.rows.len(), all.rows.iter().map(looks).sum());
+        assert!(sum < 2 * count, "{sum} looks for {count} rows");
+        assert!(
+            all.rows
+                .iter()
+                .all(|row| all.supports(row.op, row.alg, row.spec).is_some())
+        );
+        assert_eq!(
+            Capabilities::new([]).supports(Op::Sign, Alg::all().next().unwrap(), KeySpec::ALL[0]),
+            None
+        );
+    }
 
     #[test]
     fn no_two_triples_are_one_number() {
