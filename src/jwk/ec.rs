@@ -137,9 +137,10 @@ impl EcPublic {
     pub fn coordinates(&self) -> (Vec<u8>, Vec<u8>) {
         let point = self.to_sec1();
         let width = self.curve().field_len();
-        let x = point.iter().skip(1).take(width).copied().collect();
-        let y = point.iter().skip(1 + width).copied().collect();
-        (x, y)
+        // Behind the first byte.
+        let both = point.get(1..).unwrap_or_default();
+        let (x, y) = both.split_at_checked(width).unwrap_or_default();
+        (x.to_vec(), y.to_vec())
     }
 }
 
@@ -180,11 +181,24 @@ impl EcSecret {
 
     /// Like [`EcSecret::from_scalar`] for a scalar that must belong to this point.
     pub(crate) fn for_public(public: &EcPublic, d: &[u8]) -> Result<Self, Error> {
-        let (secret, computed) = EcSecret::from_scalar(public.curve(), d)?;
-        if computed != *public {
-            return Err(Error::invalid("d", Rule::Inconsistent));
+        let (x, y) = public.coordinates();
+        let path = Path::best(kernel(public.curve()));
+        let (secret, is_its) = match engine::is_public_point(path, d, (&x, &y)) {
+            Some(is_its) => (
+                EcSecret {
+                    d: SecretBytes::copy_of(d),
+                },
+                is_its,
+            ),
+            None => {
+                let (secret, computed) = EcSecret::from_scalar(public.curve(), d)?;
+                (secret, computed == *public)
+            }
+        };
+        match is_its {
+            true => Ok(secret),
+            false => Err(Error::invalid("d", Rule::Inconsistent)),
         }
-        Ok(secret)
     }
 }
 
@@ -282,6 +296,10 @@ mod tests {
                 };
                 for (path, refused) in Path::all(kernel).zip(&mut refused) {
                     let point = engine::public_point(path, &d);
+                    let coordinates = public.coordinates();
+                    let of = (&coordinates.0[..], &coordinates.1[..]);
+                    let is_it = engine::is_public_point(path, &d, of);
+                    assert_eq!(is_it, point.as_ref().map(|_| true));
                     // Another nonce is taken then.
                     let signature = engine::sign_one(path, &input);
                     assert_eq!(signature.is_none(), point.is_none(), "{path:?}");
@@ -327,6 +345,14 @@ mod tests {
                 let (x, y) = engine::public_point(path, d).unwrap();
                 let ours = EcPublic::from_coordinates(*curve, &x, &y).unwrap();
                 assert!(ours.0 == point_by_crate(*curve, d).unwrap(), "{path:?}");
+                let is_it = |d: &[u8], x: &[u8], y: &[u8]| {
+                    engine::is_public_point(path, d, (x, y)).unwrap()
+                };
+                let mut other = d.clone();
+                other[width - 1] ^= 0x10;
+                assert!(is_it(d, &x, &y), "{path:?}");
+                assert!(!is_it(&other, &x, &y), "{path:?}");
+                assert!(!is_it(d, &x, &x) && !is_it(d, &y, &y), "{path:?}");
             }
             for d in [
                 vec![0; width],

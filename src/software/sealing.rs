@@ -54,7 +54,7 @@ impl<'a> Identity<'a> {
     }
 
     fn associated_data(self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(256);
         field(&mut out, b"strongroom 1 key");
         field(&mut out, self.provider.as_str().as_bytes());
         field(&mut out, self.id.as_bytes());

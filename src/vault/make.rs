@@ -286,10 +286,12 @@ impl Core {
             changes.push(Change::remove(pending.clone(), revision));
         }
         for _ in 0..COMMIT_TRIES {
-            let mut changes = changes.clone();
-            let name = self.point_at(facts, how, hsm, &mut changes)?;
+            // With room for those to the name and for the event.
+            let mut all = Vec::with_capacity(changes.len() + 4);
+            all.extend_from_slice(&changes);
+            let name = self.point_at(facts, how, hsm, &mut all)?;
             let id = KeyId::new(self.host.clone(), name.clone(), facts.version);
-            match task.commit(&Target::Key(id), changes) {
+            match task.commit(&Target::Key(id), all) {
                 Err(error) if *error.kind() == ErrorKind::Conflict => {}
                 done => return done.map(|_| name),
             }

@@ -49,23 +49,23 @@ pub(super) const PENDING: &str = "pending/";
 pub(super) const VERSIONS: &str = "version/";
 
 pub(super) fn key_record(name: &KeyName) -> String {
-    format!("{KEYS}{}", name.folded())
+    [KEYS, name.folded()].concat()
 }
 
 pub(super) fn versions_of(name: &KeyName) -> String {
-    format!("{VERSIONS}{}/", name.folded())
+    [VERSIONS, name.folded(), "/"].concat()
 }
 
 pub(super) fn version_record(name: &KeyName, version: KeyVersion) -> String {
-    format!("{VERSIONS}{}/{version}", name.folded())
+    [VERSIONS, name.folded(), "/", &version.to_string()].concat()
 }
 
 pub(super) fn pending_of(name: &KeyName) -> String {
-    format!("{PENDING}{}/", name.folded())
+    [PENDING, name.folded(), "/"].concat()
 }
 
 pub(super) fn pending_record(name: &KeyName, version: KeyVersion) -> String {
-    format!("{PENDING}{}/{version}", name.folded())
+    [PENDING, name.folded(), "/", &version.to_string()].concat()
 }
 
 /// A name and the version that an unversioned request means.

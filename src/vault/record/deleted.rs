@@ -14,11 +14,11 @@ pub(in crate::vault) const DELETED: &str = "deleted/";
 pub(in crate::vault) const DESTROYING: &str = "destroying/";
 
 pub(in crate::vault) fn deleted_record(name: &KeyName) -> String {
-    format!("{DELETED}{}", name.folded())
+    [DELETED, name.folded()].concat()
 }
 
 pub(in crate::vault) fn destroying_record(name: &KeyName) -> String {
-    format!("{DESTROYING}{}", name.folded())
+    [DESTROYING, name.folded()].concat()
 }
 
 /// A key that was deleted and is kept, or one that is being destroyed.

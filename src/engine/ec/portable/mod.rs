@@ -59,6 +59,18 @@ pub(super) fn public_point(curve: Curve, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)>
     point
 }
 
+/// See [`super::is_public_point`].
+pub(super) fn is_public_point(curve: Curve, d: &[u8], of: (&[u8], &[u8])) -> Option<bool> {
+    let is_it = match curve {
+        Curve::P256 => sign::is_public_point::<curve::P256, 4>(d, &point(of)),
+        Curve::P256K => sign::is_public_point::<curve::P256K, 4>(d, &point(of)),
+        Curve::P384 => sign::is_public_point::<curve::P384, 6>(d, &point(of)),
+        Curve::P521 => sign::is_public_point::<curve::P521, 9>(d, &point(of)),
+    };
+    erase_stack::<16>();
+    is_it
+}
+
 /// Of a point that is on the curve, big-endian `x` and `y`.
 pub(super) fn table(curve: Curve, of: (&[u8], &[u8])) -> Table {
     match curve {

@@ -47,6 +47,28 @@ fn signature<C: Curve<L>, const L: usize>(
 /// wide as the order, nor of the two that the formulas cannot multiply by. Not inlined, as above.
 #[inline(never)]
 pub(crate) fn public_point<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let point = multiple::<C, L>(d)?;
+    // ZZ / ZZZ is 1 / Z, and its square 1 / ZZ.
+    let zzz = point.zzz.inverse();
+    let z = point.zz * zzz;
+    let (x, y) = (point.x * z.square(), point.y * zzz);
+    Some(coordinates(&Affine::<C, L> { x, y }))
+}
+
+/// Whether this is the point of a scalar, for which nothing is inverted; and nothing as above. Not
+/// inlined, as above.
+#[inline(never)]
+pub(crate) fn is_public_point<C: Curve<L>, const L: usize>(
+    d: &[u8],
+    of: &Affine<C, L>,
+) -> Option<bool> {
+    let point = multiple::<C, L>(d)?;
+    let (x, y) = (of.x * point.zz - point.x, of.y * point.zzz - point.y);
+    Some(black_box(x.is_zero() & y.is_zero()))
+}
+
+/// `d G`.
+fn multiple<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<Point<C, L>> {
     let number: [u64; L] = limbs::from_be(d).filter(|_| d.len() == C::BYTES)?;
     let is_below = limbs::less(&number, &C::Order::M) == 1;
     let is_zero = limbs::equal(&number, &[0; L]) == 1;
@@ -55,14 +77,7 @@ pub(crate) fn public_point<C: Curve<L>, const L: usize>(d: &[u8]) -> Option<(Vec
     }
     let (odd, flipped) = odd(&Fe::<C::Order, L>::new(&number));
     let point = base_table::<C, L>().multiply(&odd, flipped);
-    if black_box(point.zz.is_zero()) {
-        return None;
-    }
-    // ZZ / ZZZ is 1 / Z, and its square 1 / ZZ.
-    let zzz = point.zzz.inverse();
-    let z = point.zz * zzz;
-    let (x, y) = (point.x * z.square(), point.y * zzz);
-    Some(coordinates(&Affine::<C, L> { x, y }))
+    (!black_box(point.zz.is_zero())).then_some(point)
 }
 
 /// Big-endian.
