@@ -1,5 +1,5 @@
-//! Products modulo primes of four limbs by MULX, ADCX and ADOX: two chains of carries in turns,
-//! which no compiler makes by itself, and all of a product in registers.
+//! Products modulo primes of four and six limbs by MULX, ADCX and ADOX: two chains of carries in
+//! turns, which no compiler makes by itself, and all of a product in registers.
 
 use std::arch::asm;
 
@@ -202,29 +202,151 @@ pub(super) unsafe fn montgomery_p256(a: &Number, b: &Number, m3: u64) -> Number 
     [r0, r1, r2, r3]
 }
 
+/// A row of six limbs: `$t0` to `$t5` and `$a` times RDX, `$t6` with what is above, and `$t7`,
+/// which is new, with what is carried out of that. RAX and RCX are used up.
+#[rustfmt::skip]
+macro_rules! row_of_six {
+    ($t0:literal, $t1:literal, $t2:literal, $t3:literal, $t4:literal, $t5:literal, $t6:literal, $t7:literal) => {
+        concat!(
+            "xor eax, eax\n", // and no carry in either chain
+            "mulx rcx, rax, [rsi]\n      adcx ", $t0, ", rax\n adox ", $t1, ", rcx\n",
+            "mulx rcx, rax, [rsi + 8]\n  adcx ", $t1, ", rax\n adox ", $t2, ", rcx\n",
+            "mulx rcx, rax, [rsi + 16]\n adcx ", $t2, ", rax\n adox ", $t3, ", rcx\n",
+            "mulx rcx, rax, [rsi + 24]\n adcx ", $t3, ", rax\n adox ", $t4, ", rcx\n",
+            "mulx rcx, rax, [rsi + 32]\n adcx ", $t4, ", rax\n adox ", $t5, ", rcx\n",
+            "mulx rcx, rax, [rsi + 40]\n adcx ", $t5, ", rax\n adox ", $t6, ", rcx\n",
+            "mov ", $t7, ", 0\n mov eax, 0\n",
+            "adox ", $t7, ", rax\n adcx ", $t6, ", rax\n adcx ", $t7, ", rax\n",
+        )
+    };
+}
+
+/// A step of Montgomery's reduction modulo the prime of P-384. Its `q` is `2^32 + 1` times `$t0`;
+/// `q R` is added, and `q (R - m)` taken away, of whose limbs two are on the stack and one is 1.
+/// Where that borrows, `q` is not zero. `$t0` is free then. RAX, RCX and RDX are used up.
+#[rustfmt::skip]
+macro_rules! reduce_six {
+    ($t0:literal, $t1:literal, $t2:literal, $t3:literal, $t4:literal, $t5:literal, $t6:literal, $t7:literal) => {
+        concat!(
+            "mov rdx, ", $t0, "\n shl rdx, 32\n add rdx, ", $t0, "\n",
+            "mulx rcx, rax, [rsp]\n", // its lower half is what is in t0
+            "mulx ", $t0, ", rax, [rsp + 8]\n",
+            "add rcx, rax\n adc ", $t0, ", rdx\n mov eax, 0\n adc eax, 0\n",
+            "sub ", $t1, ", rcx\n sbb ", $t2, ", ", $t0, "\n sbb ", $t3, ", rax\n",
+            "sbb ", $t4, ", 0\n sbb ", $t5, ", 0\n sbb rdx, 0\n",
+            "add ", $t6, ", rdx\n adc ", $t7, ", 0\n",
+        )
+    };
+}
+
+/// `a b / R mod m`, below `m`, for the prime `m` of P-384, `b < m` and any `a`; `below_r` are the two
+/// lower limbs of `R - m`.
+///
+/// # Safety
+/// The processor must have BMI2 and ADX.
+#[inline(always)]
+pub(super) unsafe fn montgomery_p384(a: &[u64; 6], b: &[u64; 6], below_r: [u64; 2]) -> [u64; 6] {
+    let (r0, r1, r2, r3, r4, r5);
+    // SAFETY: six limbs are read behind `a` and `b`; the instructions are there; what is pushed is
+    // taken off again.
+    unsafe {
+        asm!(
+            "push rcx",
+            "push rax",
+            "mov rdx, [rdi]",
+            "mulx r9, r8, [rsi]",
+            "mulx r10, rax, [rsi + 8]",
+            "add r9, rax",
+            "mulx r11, rax, [rsi + 16]",
+            "adc r10, rax",
+            "mulx r12, rax, [rsi + 24]",
+            "adc r11, rax",
+            "mulx r13, rax, [rsi + 32]",
+            "adc r12, rax",
+            "mulx r14, rax, [rsi + 40]",
+            "adc r13, rax",
+            "adc r14, 0",
+            "mov r15d, 0",
+            reduce_six!("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"),
+            "mov rdx, [rdi + 8]",
+            row_of_six!("r9", "r10", "r11", "r12", "r13", "r14", "r15", "r8"),
+            reduce_six!("r9", "r10", "r11", "r12", "r13", "r14", "r15", "r8"),
+            "mov rdx, [rdi + 16]",
+            row_of_six!("r10", "r11", "r12", "r13", "r14", "r15", "r8", "r9"),
+            reduce_six!("r10", "r11", "r12", "r13", "r14", "r15", "r8", "r9"),
+            "mov rdx, [rdi + 24]",
+            row_of_six!("r11", "r12", "r13", "r14", "r15", "r8", "r9", "r10"),
+            reduce_six!("r11", "r12", "r13", "r14", "r15", "r8", "r9", "r10"),
+            "mov rdx, [rdi + 32]",
+            row_of_six!("r12", "r13", "r14", "r15", "r8", "r9", "r10", "r11"),
+            reduce_six!("r12", "r13", "r14", "r15", "r8", "r9", "r10", "r11"),
+            "mov rdx, [rdi + 40]",
+            row_of_six!("r13", "r14", "r15", "r8", "r9", "r10", "r11", "r12"),
+            reduce_six!("r13", "r14", "r15", "r8", "r9", "r10", "r11", "r12"),
+            // With R - m added, and without R, where it reaches R one way or the other.
+            "mov r13, r14",
+            "mov rax, r15",
+            "mov rcx, r8",
+            "mov rdx, r9",
+            "mov rsi, r10",
+            "mov rdi, r11",
+            "add r13, [rsp]",
+            "adc rax, [rsp + 8]",
+            "adc rcx, 1",
+            "adc rdx, 0",
+            "adc rsi, 0",
+            "adc rdi, 0",
+            "adc r12, 0",
+            "cmovnz r14, r13",
+            "cmovnz r15, rax",
+            "cmovnz r8, rcx",
+            "cmovnz r9, rdx",
+            "cmovnz r10, rsi",
+            "cmovnz r11, rdi",
+            "lea rsp, [rsp + 16]",
+            inout("rsi") a.as_ptr() => _,
+            inout("rdi") b.as_ptr() => _,
+            inout("rax") below_r[0] => _,
+            inout("rcx") below_r[1] => _,
+            out("rdx") _,
+            out("r8") r2,
+            out("r9") r3,
+            out("r10") r4,
+            out("r11") r5,
+            out("r12") _,
+            out("r13") _,
+            out("r14") r0,
+            out("r15") r1,
+            options(pure, readonly),
+        );
+    }
+    [r0, r1, r2, r3, r4, r5]
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::curve::{P256Field, P256KField};
+    use super::super::curve::{P256Field, P256KField, P384Field};
     use super::super::field::{by_adx, multiply_by_rows};
     use super::super::modulus::Modulus;
-    use super::*;
     use crate::engine::cpu::has_adx;
     use crate::engine::limbs;
 
     /// Every number whose limbs are those of the primes, or all zeros or ones, or almost.
-    fn edges(limbs: [u64; 5]) -> impl Iterator<Item = Number> + Clone {
-        (0..5_usize.pow(4)).map(move |which| {
-            std::array::from_fn(|at| limbs[which / 5_usize.pow(at.try_into().unwrap()) % 5])
-        })
+    fn edges<const L: usize, const N: usize>(
+        limbs: [u64; N],
+    ) -> impl Iterator<Item = [u64; L]> + Clone {
+        let power = |exponent: usize| N.pow(exponent.try_into().unwrap());
+        let limb = move |which: usize, at: usize| limbs[which / power(at) % N];
+        (0..power(L)).map(move |which| std::array::from_fn(|at| limb(which, at)))
     }
 
     /// For any `a`, and any `b` below the modulus.
-    fn agree<M: Modulus<4>>(low: u64) {
-        let edges = edges([0, 1, low, M::M[3], u64::MAX]);
+    fn agree<M: Modulus<L>, const L: usize, const N: usize>(limbs: [u64; N]) {
+        let edges = edges(limbs);
         for b in edges.clone().filter(|b| limbs::less(b, &M::M) == 1) {
             for a in edges.clone() {
-                let ours = by_adx::<M, 4>(&a, &b).unwrap();
-                assert_eq!(ours, multiply_by_rows::<M, 4>(&a, &b), "{a:x?} {b:x?}");
+                let ours = by_adx::<M, L>(&a, &b).unwrap();
+                assert_eq!(ours, multiply_by_rows::<M, L>(&a, &b), "{a:x?} {b:x?}");
                 assert_eq!(limbs::less(&ours, &M::M), 1, "{a:x?} {b:x?}");
             }
         }
@@ -236,11 +358,14 @@ mod tests {
             println!("SKIPPED: no BMI2 and ADX, or switched off");
             return;
         }
-        agree::<P256Field>(u32::MAX.into());
-        agree::<P256KField>(P256KField::M[0]);
+        agree::<P256Field, 4, 5>([0, 1, u32::MAX.into(), P256Field::M[3], u64::MAX]);
+        agree::<P256KField, 4, 4>([0, 1, P256KField::M[0], u64::MAX]);
+        agree::<P384Field, 6, 3>([0, P384Field::M[0], u64::MAX]);
+        agree::<P384Field, 6, 3>([1, P384Field::M[1], P384Field::M[2]]);
+        agree::<P384Field, 6, 3>([0, P384Field::BELOW_R[0], u64::MAX - 1]);
         // secp256k1's takes any `b` as well.
         for low in [u64::MAX - 1, P256KField::M[0] + 1, P256KField::BELOW_R[0]] {
-            let edges = edges([0, 1, low, P256KField::M[0], u64::MAX]);
+            let edges = edges::<4, 5>([0, 1, low, P256KField::M[0], u64::MAX]);
             for (a, b) in edges
                 .clone()
                 .flat_map(|a| edges.clone().map(move |b| (a, b)))

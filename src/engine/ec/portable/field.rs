@@ -175,23 +175,30 @@ pub(super) fn by_adx<M: Modulus<L>, const L: usize>(
     a: &[u64; L],
     b: &[u64; L],
 ) -> Option<[u64; L]> {
-    if !(M::IS_CRANDALL || M::IS_OF_P256) || !has_adx() {
+    if !(M::IS_CRANDALL || M::IS_OF_P256 || M::IS_OF_P384) || !has_adx() {
         return None;
     }
-    let ([a], []) = a.as_chunks() else {
-        return None;
-    };
-    let ([b], []) = b.as_chunks() else {
-        return None;
-    };
+    let mut product = [0; L];
     // SAFETY: the processor has the instructions.
-    let product = unsafe {
-        match M::IS_CRANDALL {
-            true => adx::crandall(a, b, M::BELOW_R[0]),
-            false => adx::montgomery_p256(a, b, M::M[L - 1]),
+    unsafe {
+        if M::IS_OF_P384 {
+            let ([to], [a], [b]) = (product.as_chunks_mut().0, a.as_chunks().0, b.as_chunks().0)
+            else {
+                return None;
+            };
+            *to = adx::montgomery_p384(a, b, [M::BELOW_R[0], M::BELOW_R[1]]);
+        } else {
+            let ([to], [a], [b]) = (product.as_chunks_mut().0, a.as_chunks().0, b.as_chunks().0)
+            else {
+                return None;
+            };
+            *to = match M::IS_CRANDALL {
+                true => adx::crandall(a, b, M::BELOW_R[0]),
+                false => adx::montgomery_p256(a, b, M::M[L - 1]),
+            };
         }
-    };
-    <[u64; L]>::try_from(product.as_slice()).ok()
+    }
+    Some(product)
 }
 
 #[inline]

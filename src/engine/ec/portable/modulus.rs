@@ -26,6 +26,11 @@ pub(crate) trait Modulus<const L: usize>: Copy {
         &Self::M,
         &[u64::MAX, u32::MAX as u64, 0, 0xFFFF_FFFF_0000_0001],
     );
+    /// Whether it is the prime of P-384's field, `2^384 - 2^128 - 2^96 + 2^32 - 1`.
+    const IS_OF_P384: bool = is(
+        &Self::BELOW_R,
+        &[0xFFFF_FFFF_0000_0001, u32::MAX as u64, 1, 0, 0, 0],
+    );
     /// The form in which a number is kept: `2^FORM` times itself. Montgomery's is `R` times itself.
     const FORM: usize = if Self::IS_CRANDALL { 0 } else { 64 * L };
     /// One, in the form.
