@@ -3,7 +3,59 @@
 
 use std::arch::asm;
 
+use super::modulus::Modulus;
+use crate::engine::cpu::has_adx;
+
 type Number = [u64; 4];
+
+/// The product of two numbers in the form, as [`field`](super::field) says; nothing unless the
+/// processor has the instructions and the prime is one of the three.
+#[inline(always)]
+pub(super) fn multiply<M: Modulus<L>, const L: usize>(
+    a: &[u64; L],
+    b: &[u64; L],
+) -> Option<[u64; L]> {
+    let is_of_p256 = const { is(&M::M, &P256) };
+    let is_of_p384 = const { is(&M::BELOW_R, &BELOW_P384) };
+    if !(M::IS_CRANDALL || is_of_p256 || is_of_p384) || !has_adx() {
+        return None;
+    }
+    let mut product = [0; L];
+    // SAFETY: the processor has the instructions.
+    unsafe {
+        if is_of_p384 {
+            let ([to], [a], [b]) = (product.as_chunks_mut().0, a.as_chunks().0, b.as_chunks().0)
+            else {
+                return None;
+            };
+            *to = montgomery_p384(a, b);
+        } else {
+            let ([to], [a], [b]) = (product.as_chunks_mut().0, a.as_chunks().0, b.as_chunks().0)
+            else {
+                return None;
+            };
+            *to = match M::IS_CRANDALL {
+                true => crandall(a, b, M::BELOW_R[0]),
+                false => montgomery_p256(a, b),
+            };
+        }
+    }
+    Some(product)
+}
+
+/// `2^256 - 2^224 + 2^192 + 2^96 - 1`.
+const P256: Number = [u64::MAX, 0xFFFF_FFFF, 0, 0xFFFF_FFFF_0000_0001];
+
+/// `R` less the prime of P-384: `2^128 + 2^96 - 2^32 + 1`.
+const BELOW_P384: [u64; 6] = [0xFFFF_FFFF_0000_0001, 0xFFFF_FFFF, 1, 0, 0, 0];
+
+const fn is<const L: usize>(number: &[u64; L], other: &[u64]) -> bool {
+    let mut i = 0;
+    while i < L && i < other.len() && number[i] == other[i] {
+        i += 1;
+    }
+    i == L && i == other.len()
+}
 
 /// The sum of a row: the registers `$r0` to `$r3` and `$a` times RDX, with a new one above them.
 /// RAX and RCX are used up.
@@ -43,7 +95,7 @@ macro_rules! first_row {
 /// # Safety
 /// The processor must have BMI2 and ADX.
 #[inline(always)]
-pub(super) unsafe fn crandall(a: &Number, b: &Number, c: u64) -> Number {
+unsafe fn crandall(a: &Number, b: &Number, c: u64) -> Number {
     let (r0, r1, r2, r3);
     // SAFETY: four limbs are read behind `a` and `b`; the instructions are there; what is pushed
     // is taken off again.
@@ -132,13 +184,12 @@ macro_rules! reduce {
     };
 }
 
-/// `a b / R mod m`, below `m`, for the prime `m` of P-256, `b < m` and any `a`; `m3` is its
-/// highest limb.
+/// `a b / R mod m`, below `m`, for the prime `m` of P-256, `b < m` and any `a`.
 ///
 /// # Safety
 /// The processor must have BMI2 and ADX.
 #[inline(always)]
-pub(super) unsafe fn montgomery_p256(a: &Number, b: &Number, m3: u64) -> Number {
+unsafe fn montgomery_p256(a: &Number, b: &Number) -> Number {
     let (r0, r1, r2, r3);
     // SAFETY: as above.
     unsafe {
@@ -185,7 +236,7 @@ pub(super) unsafe fn montgomery_p256(a: &Number, b: &Number, m3: u64) -> Number 
             "cmovnc r15, rcx",
             in("rsi") a.as_ptr(),
             in("rdi") b.as_ptr(),
-            inout("rdx") m3 => _,
+            inout("rdx") P256[3] => _,
             out("rax") _,
             out("rcx") _,
             out("r8") _,
@@ -239,13 +290,12 @@ macro_rules! reduce_six {
     };
 }
 
-/// `a b / R mod m`, below `m`, for the prime `m` of P-384, `b < m` and any `a`; `below_r` are the two
-/// lower limbs of `R - m`.
+/// `a b / R mod m`, below `m`, for the prime `m` of P-384, `b < m` and any `a`.
 ///
 /// # Safety
 /// The processor must have BMI2 and ADX.
 #[inline(always)]
-pub(super) unsafe fn montgomery_p384(a: &[u64; 6], b: &[u64; 6], below_r: [u64; 2]) -> [u64; 6] {
+unsafe fn montgomery_p384(a: &[u64; 6], b: &[u64; 6]) -> [u64; 6] {
     let (r0, r1, r2, r3, r4, r5);
     // SAFETY: six limbs are read behind `a` and `b`; the instructions are there; what is pushed is
     // taken off again.
@@ -306,8 +356,8 @@ pub(super) unsafe fn montgomery_p384(a: &[u64; 6], b: &[u64; 6], below_r: [u64; 
             "lea rsp, [rsp + 16]",
             inout("rsi") a.as_ptr() => _,
             inout("rdi") b.as_ptr() => _,
-            inout("rax") below_r[0] => _,
-            inout("rcx") below_r[1] => _,
+            inout("rax") BELOW_P384[0] => _,
+            inout("rcx") BELOW_P384[1] => _,
             out("rdx") _,
             out("r8") r2,
             out("r9") r3,
@@ -326,9 +376,8 @@ pub(super) unsafe fn montgomery_p384(a: &[u64; 6], b: &[u64; 6], below_r: [u64; 
 #[cfg(test)]
 mod tests {
     use super::super::curve::{P256Field, P256KField, P384Field};
-    use super::super::field::{by_adx, multiply_by_rows};
-    use super::super::modulus::Modulus;
-    use crate::engine::cpu::has_adx;
+    use super::super::field::multiply_by_rows;
+    use super::*;
     use crate::engine::limbs;
 
     /// Every number whose limbs are those of the primes, or all zeros or ones, or almost.
@@ -345,7 +394,7 @@ mod tests {
         let edges = edges(limbs);
         for b in edges.clone().filter(|b| limbs::less(b, &M::M) == 1) {
             for a in edges.clone() {
-                let ours = by_adx::<M, L>(&a, &b).unwrap();
+                let ours = multiply::<M, L>(&a, &b).unwrap();
                 assert_eq!(ours, multiply_by_rows::<M, L>(&a, &b), "{a:x?} {b:x?}");
                 assert_eq!(limbs::less(&ours, &M::M), 1, "{a:x?} {b:x?}");
             }
@@ -370,7 +419,7 @@ mod tests {
                 .clone()
                 .flat_map(|a| edges.clone().map(move |b| (a, b)))
             {
-                let ours = by_adx::<P256KField, 4>(&a, &b).unwrap();
+                let ours = multiply::<P256KField, 4>(&a, &b).unwrap();
                 let theirs = multiply_by_rows::<P256KField, 4>(&a, &b);
                 assert_eq!(ours, theirs, "{a:x?} {b:x?}");
             }

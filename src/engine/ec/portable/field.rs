@@ -8,8 +8,6 @@ use std::ops::{Add, Mul, Sub};
 use super::adx;
 use super::modulus::Modulus;
 use super::{crandall, mersenne};
-#[cfg(target_arch = "x86_64")]
-use crate::engine::cpu::has_adx;
 use crate::engine::ec::divsteps::{Prime, invert};
 use crate::engine::limbs::{self, mask};
 
@@ -53,7 +51,7 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
     #[inline(always)]
     pub(crate) fn square(&self) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(square) = by_adx::<M, L>(&self.0, &self.0) {
+        if let Some(square) = adx::multiply::<M, L>(&self.0, &self.0) {
             return Fe(square, PhantomData);
         }
         if M::IS_CRANDALL {
@@ -162,43 +160,10 @@ impl<M: Modulus<L>, const L: usize> Mul for Fe<M, L> {
 #[inline(always)]
 fn multiply<M: Modulus<L>, const L: usize>(a: &[u64; L], b: &[u64; L]) -> [u64; L] {
     #[cfg(target_arch = "x86_64")]
-    if let Some(product) = by_adx::<M, L>(a, b) {
+    if let Some(product) = adx::multiply::<M, L>(a, b) {
         return product;
     }
     multiply_by_rows::<M, L>(a, b)
-}
-
-/// The same where the processor and the prime allow.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(super) fn by_adx<M: Modulus<L>, const L: usize>(
-    a: &[u64; L],
-    b: &[u64; L],
-) -> Option<[u64; L]> {
-    if !(M::IS_CRANDALL || M::IS_OF_P256 || M::IS_OF_P384) || !has_adx() {
-        return None;
-    }
-    let mut product = [0; L];
-    // SAFETY: the processor has the instructions.
-    unsafe {
-        if M::IS_OF_P384 {
-            let ([to], [a], [b]) = (product.as_chunks_mut().0, a.as_chunks().0, b.as_chunks().0)
-            else {
-                return None;
-            };
-            *to = adx::montgomery_p384(a, b, [M::BELOW_R[0], M::BELOW_R[1]]);
-        } else {
-            let ([to], [a], [b]) = (product.as_chunks_mut().0, a.as_chunks().0, b.as_chunks().0)
-            else {
-                return None;
-            };
-            *to = match M::IS_CRANDALL {
-                true => adx::crandall(a, b, M::BELOW_R[0]),
-                false => adx::montgomery_p256(a, b, M::M[L - 1]),
-            };
-        }
-    }
-    Some(product)
 }
 
 #[inline]

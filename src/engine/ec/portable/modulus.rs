@@ -21,16 +21,6 @@ pub(crate) trait Modulus<const L: usize>: Copy {
     const IS_NEAR_R: bool = 2 * len(&Self::BELOW_R) <= L;
     /// Whether it is one limb.
     const IS_CRANDALL: bool = len(&Self::BELOW_R) == 1;
-    /// Whether it is the prime of P-256's field, `2^256 - 2^224 + 2^192 + 2^96 - 1`.
-    const IS_OF_P256: bool = is(
-        &Self::M,
-        &[u64::MAX, u32::MAX as u64, 0, 0xFFFF_FFFF_0000_0001],
-    );
-    /// Whether it is the prime of P-384's field, `2^384 - 2^128 - 2^96 + 2^32 - 1`.
-    const IS_OF_P384: bool = is(
-        &Self::BELOW_R,
-        &[0xFFFF_FFFF_0000_0001, u32::MAX as u64, 1, 0, 0, 0],
-    );
     /// The form in which a number is kept: `2^FORM` times itself. Montgomery's is `R` times itself.
     const FORM: usize = if Self::IS_CRANDALL { 0 } else { 64 * L };
     /// One, in the form.
@@ -41,15 +31,6 @@ pub(crate) trait Modulus<const L: usize>: Copy {
     const ENTER_INVERSE: [u64; L] = power_of_two(&Self::M, 64, 3 * Self::FORM);
     /// What a number is multiplied by to be `2^(64 L)` times itself, in the form.
     const ENTER_ABOVE: [u64; L] = power_of_two(&Self::M, 64, 2 * Self::FORM + 64 * L);
-}
-
-/// Whether they are the same limbs.
-const fn is<const L: usize>(m: &[u64; L], other: &[u64]) -> bool {
-    let mut i = 0;
-    while i < L && i < other.len() && m[i] == other[i] {
-        i += 1;
-    }
-    i == L && L == other.len()
 }
 
 /// Whether all bits up to the highest are set.
