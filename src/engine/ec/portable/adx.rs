@@ -1,5 +1,6 @@
 //! Products modulo primes of four and six limbs by MULX, ADCX and ADOX: two chains of carries in
-//! turns, which no compiler makes by itself, and all of a product in registers.
+//! turns, which no compiler makes by itself, and all of a product in registers. There is no jump in
+//! them, and no address that depends on a number.
 
 use std::arch::asm;
 
