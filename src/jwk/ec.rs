@@ -183,20 +183,14 @@ impl EcSecret {
     pub(crate) fn for_public(public: &EcPublic, d: &[u8]) -> Result<Self, Error> {
         let (x, y) = public.coordinates();
         let path = Path::best(kernel(public.curve()));
-        let (secret, is_its) = match engine::is_public_point(path, d, (&x, &y)) {
-            Some(is_its) => (
-                EcSecret {
-                    d: SecretBytes::copy_of(d),
-                },
-                is_its,
-            ),
-            None => {
-                let (secret, computed) = EcSecret::from_scalar(public.curve(), d)?;
-                (secret, computed == *public)
-            }
+        let is_its = match engine::is_public_point(path, d, (&x, &y)) {
+            Some(is_its) => is_its,
+            None => EcSecret::from_scalar(public.curve(), d)?.1 == *public,
         };
         match is_its {
-            true => Ok(secret),
+            true => Ok(EcSecret {
+                d: SecretBytes::copy_of(d),
+            }),
             false => Err(Error::invalid("d", Rule::Inconsistent)),
         }
     }

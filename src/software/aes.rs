@@ -134,7 +134,7 @@ pub(super) trait Modes: Send + Sync {
     /// Whole blocks.
     fn cbc_encrypt(&self, iv: &[u8; BLOCK], buffer: &mut [u8]);
     /// One block.
-    fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &[u8; BLOCK]) -> [u8; BLOCK];
+    fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &mut [u8; BLOCK]);
     /// Whole blocks, onto the end of a vector that has room for them.
     fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut Vec<u8>);
     /// `W` of SP 800-38F: `first` and whole semiblocks.
@@ -189,10 +189,8 @@ where
         cbc::encrypt_blocks(&self.cipher, iv, buffer);
     }
 
-    fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &[u8; BLOCK]) -> [u8; BLOCK] {
-        let mut block = *block;
-        cbc::decrypt_blocks(&self.cipher, iv, &mut block);
-        block
+    fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &mut [u8; BLOCK]) {
+        cbc::decrypt_blocks(&self.cipher, iv, block);
     }
 
     fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut Vec<u8>) {
@@ -230,8 +228,8 @@ impl Modes for engine::aes::Key {
         self.cbc_encrypt(iv, buffer);
     }
 
-    fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &[u8; BLOCK]) -> [u8; BLOCK] {
-        self.cbc_decrypt_block(iv, block)
+    fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &mut [u8; BLOCK]) {
+        self.cbc_decrypt_block(iv, block);
     }
 
     fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut Vec<u8>) {

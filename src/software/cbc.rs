@@ -67,7 +67,8 @@ pub(super) fn decrypt_padded(
     ciphertext: &[u8],
 ) -> Result<SecretBytes, Error> {
     let (front, end) = ciphertext.split_last_chunk::<BLOCK>().ok_or_else(failed)?;
-    let mut last = key.cbc_decrypt_block(front.last_chunk().unwrap_or(iv), end);
+    let mut last = *end;
+    key.cbc_decrypt_block(front.last_chunk().unwrap_or(iv), &mut last);
     let end = unpadded(&last);
     let is_good = end.is_some();
     let end = end.unwrap_or_default();

@@ -144,15 +144,15 @@ impl Key {
         unsafe { chain::cbc_encrypt(&self.schedule, iv, blocks) }
     }
 
-    /// The inverse of [`cbc_encrypt`](Self::cbc_encrypt), for one block.
-    pub(crate) fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &[u8; BLOCK]) -> [u8; BLOCK] {
-        let block = self.decrypt_block(u128::from_le_bytes(*block));
-        (block ^ u128::from_le_bytes(*iv)).to_le_bytes()
+    /// The inverse of [`cbc_encrypt`](Self::cbc_encrypt), for one block, in place.
+    pub(crate) fn cbc_decrypt_block(&self, iv: &[u8; BLOCK], block: &mut [u8; BLOCK]) {
+        let state = self.decrypt_block(u128::from_le_bytes(*block));
+        *block = (state ^ u128::from_le_bytes(*iv)).to_le_bytes();
     }
 
-    /// The same for all whole blocks, onto the end of a vector, which grows unless it has room. Not
-    /// in place: who copies a ciphertext first waits for the copy, for the block before is loaded
-    /// across two that were just written.
+    /// The same for all whole blocks, onto the end of a vector, which has room for them: one that
+    /// grew would leave behind what it had before. Not in place: who copies a ciphertext first waits
+    /// for the copy, for the block before is loaded across two that were just written.
     pub(crate) fn cbc_decrypt(&self, iv: &[u8; BLOCK], from: &[u8], to: &mut Vec<u8>) {
         let from = from.as_chunks().0;
         let len = from.len() * BLOCK;

@@ -172,7 +172,8 @@ fn cbc_is_that_of_another_implementation() {
                 assert!(plaintext.starts_with(opened), "{width:?}, {blocks}");
             }
             if let Some(first) = expected.first_chunk() {
-                let opened = key.cbc_decrypt_block(iv.first_chunk().unwrap(), first);
+                let mut opened = *first;
+                key.cbc_decrypt_block(&iv, &mut opened);
                 assert!(plaintext.starts_with(&opened), "{width:?}, {blocks}");
             }
         }

@@ -135,11 +135,12 @@ pub(crate) fn public_point(path: Path, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     }
 }
 
-/// Whether that, big-endian `x` and `y`, is the point of a private scalar: in somewhat less time.
-/// Nothing where there would be no point.
+/// Whether that, big-endian `x` and `y`, is the point of a private scalar; on the portable path in
+/// somewhat less time. Nothing where there would be no point.
 pub(crate) fn is_public_point(path: Path, d: &[u8], (x, y): (&[u8], &[u8])) -> Option<bool> {
     match path {
         Path::Lanes(curve) => {
+            // The point of a scalar is public, also of one that is not this key's.
             kernel::public_point(curve, d).map(|(of_x, of_y)| of_x == x && of_y == y)
         }
         Path::Portable(curve) => portable::is_public_point(curve, d, (x, y)),

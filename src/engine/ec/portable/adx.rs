@@ -25,16 +25,10 @@ pub(super) fn multiply<M: Modulus<L>, const L: usize>(
     // SAFETY: the processor has the instructions.
     unsafe {
         if is_of_p384 {
-            let ([to], [a], [b]) = (product.as_chunks_mut().0, a.as_chunks().0, b.as_chunks().0)
-            else {
-                return None;
-            };
+            let (to, a, b) = whole(&mut product, a, b)?;
             *to = montgomery_p384(a, b);
         } else {
-            let ([to], [a], [b]) = (product.as_chunks_mut().0, a.as_chunks().0, b.as_chunks().0)
-            else {
-                return None;
-            };
+            let (to, a, b) = whole(&mut product, a, b)?;
             *to = match M::IS_CRANDALL {
                 true => crandall(a, b, M::BELOW_R[0]),
                 false => montgomery_p256(a, b),
@@ -42,6 +36,21 @@ pub(super) fn multiply<M: Modulus<L>, const L: usize>(
         }
     }
     Some(product)
+}
+
+/// These, if they have so many limbs.
+#[inline(always)]
+fn whole<'a, const L: usize, const N: usize>(
+    to: &'a mut [u64; L],
+    a: &'a [u64; L],
+    b: &'a [u64; L],
+) -> Option<(&'a mut [u64; N], &'a [u64; N], &'a [u64; N])> {
+    let to = to.as_mut_slice().try_into().ok()?;
+    Some((
+        to,
+        a.as_slice().try_into().ok()?,
+        b.as_slice().try_into().ok()?,
+    ))
 }
 
 /// `2^256 - 2^224 + 2^192 + 2^96 - 1`.
