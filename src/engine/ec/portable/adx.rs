@@ -67,8 +67,8 @@ const fn is<const L: usize>(number: &[u64; L], other: &[u64]) -> bool {
     i == L && i == other.len()
 }
 
-/// The sum of a row: the registers `$r0` to `$r3` and `$a` times RDX, with a new one above them.
-/// RAX and RCX are used up.
+/// The sum of a row: the registers `$r0` to `$r3` and RDX times the limbs behind RSI, with a new
+/// register above them. RAX and RCX are used up.
 #[rustfmt::skip]
 macro_rules! row {
     ($r0:literal, $r1:literal, $r2:literal, $r3:literal, $above:literal) => {
@@ -263,8 +263,8 @@ unsafe fn montgomery_p256(a: &Number, b: &Number) -> Number {
     [r0, r1, r2, r3]
 }
 
-/// A row of six limbs: `$t0` to `$t5` and `$a` times RDX, `$t6` with what is above, and `$t7`,
-/// which is new, with what is carried out of that. RAX and RCX are used up.
+/// A row of six limbs: `$t0` to `$t5` and RDX times the limbs behind RSI, `$t6` with what is above,
+/// and `$t7`, which is new, with what is carried out of that. RAX and RCX are used up.
 #[rustfmt::skip]
 macro_rules! row_of_six {
     ($t0:literal, $t1:literal, $t2:literal, $t3:literal, $t4:literal, $t5:literal, $t6:literal, $t7:literal) => {
