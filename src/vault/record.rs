@@ -17,6 +17,7 @@
 mod caller;
 mod deleted;
 mod event;
+mod names;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
@@ -37,36 +38,15 @@ use crate::jwk::Jwk;
 use caller::CallerWire;
 pub(super) use deleted::{DELETED, DESTROYING, DeletedRecord, deleted_record, destroying_record};
 pub(super) use event::{OUTBOX, decode_event, encode_event, outbox_record};
+pub(super) use names::{
+    KEYS, PENDING, VERSIONS, key_record, pending_of, pending_record, version_record, versions_of,
+};
 
 /// The format that this version of the crate writes, and the only one that it reads.
 const FORMAT: u32 = 1;
 
 /// More than most records take, so that their bytes are not moved while they are written.
 const USUAL_LEN: usize = 1024;
-
-pub(super) const KEYS: &str = "key/";
-pub(super) const PENDING: &str = "pending/";
-pub(super) const VERSIONS: &str = "version/";
-
-pub(super) fn key_record(name: &KeyName) -> String {
-    [KEYS, name.folded()].concat()
-}
-
-pub(super) fn versions_of(name: &KeyName) -> String {
-    [VERSIONS, name.folded(), "/"].concat()
-}
-
-pub(super) fn version_record(name: &KeyName, version: KeyVersion) -> String {
-    [VERSIONS, name.folded(), "/", &version.to_string()].concat()
-}
-
-pub(super) fn pending_of(name: &KeyName) -> String {
-    [PENDING, name.folded(), "/"].concat()
-}
-
-pub(super) fn pending_record(name: &KeyName, version: KeyVersion) -> String {
-    [PENDING, name.folded(), "/", &version.to_string()].concat()
-}
 
 /// A name and the version that an unversioned request means.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! The arithmetic for every processor: one number at a time, in limbs of 64 bits. From the bottom
 //! up: [`modulus`], [`mersenne`], [`crandall`] and [`field`] (arithmetic modulo a prime; `adx.rs`
-//! has the products of two primes for processors that can more), [`point`], [`table`] (multiples of
+//! has the products of three primes for processors that can more), [`point`], [`table`] (multiples of
 //! a point), [`sign`], [`verify`].
 
 // Indices are of arrays of a fixed size, or counts of them.
