@@ -17,8 +17,9 @@ pub(super) fn multiply<M: Modulus<L>, const L: usize>(
     b: &[u64; L],
 ) -> Option<[u64; L]> {
     let is_of_p256 = const { is(&M::M, &P256) };
+    let is_of_p256k = const { is(&M::BELOW_R, &BELOW_P256K) };
     let is_of_p384 = const { is(&M::BELOW_R, &BELOW_P384) };
-    if !(M::IS_CRANDALL || is_of_p256 || is_of_p384) || !has_adx() {
+    if !(is_of_p256 || is_of_p256k || is_of_p384) || !has_adx() {
         return None;
     }
     let mut product = [0; L];
@@ -29,8 +30,8 @@ pub(super) fn multiply<M: Modulus<L>, const L: usize>(
             *to = montgomery_p384(a, b);
         } else {
             let (to, a, b) = whole(&mut product, a, b)?;
-            *to = match M::IS_CRANDALL {
-                true => crandall(a, b, M::BELOW_R[0]),
+            *to = match is_of_p256k {
+                true => crandall(a, b),
                 false => montgomery_p256(a, b),
             };
         }
@@ -56,6 +57,9 @@ fn whole<'a, const L: usize, const N: usize>(
 /// `2^256 - 2^224 + 2^192 + 2^96 - 1`.
 const P256: Number = [u64::MAX, 0xFFFF_FFFF, 0, 0xFFFF_FFFF_0000_0001];
 
+/// `R` less the prime of secp256k1: 2^32 + 977.
+const BELOW_P256K: Number = [0x1_0000_03D1, 0, 0, 0];
+
 /// `R` less the prime of P-384: `2^128 + 2^96 - 2^32 + 1`.
 const BELOW_P384: [u64; 6] = [0xFFFF_FFFF_0000_0001, 0xFFFF_FFFF, 1, 0, 0, 0];
 
@@ -68,18 +72,18 @@ const fn is<const L: usize>(number: &[u64; L], other: &[u64]) -> bool {
 }
 
 /// The sum of a row: the registers `$r0` to `$r3` and RDX times the limbs behind RSI, with a new
-/// register above them. RAX and RCX are used up.
+/// register above them. RAX and RCX are used up, and `$zero` is zero then.
 #[rustfmt::skip]
 macro_rules! row {
-    ($r0:literal, $r1:literal, $r2:literal, $r3:literal, $above:literal) => {
+    ($r0:literal, $r1:literal, $r2:literal, $r3:literal, $above:literal, $zero:literal) => {
         concat!(
-            "xor eax, eax\n", // and no carry in either chain
+            "xor ", $zero, ", ", $zero, "\n", // and no carry in either chain
             "mulx rcx, rax, [rsi]\n      adcx ", $r0, ", rax\n adox ", $r1, ", rcx\n",
             "mulx rcx, rax, [rsi + 8]\n  adcx ", $r1, ", rax\n adox ", $r2, ", rcx\n",
             "mulx rcx, rax, [rsi + 16]\n adcx ", $r2, ", rax\n adox ", $r3, ", rcx\n",
             "mulx ", $above, ", rax, [rsi + 24]\n adcx ", $r3, ", rax\n",
             // The product of a limb has room for both carries.
-            "mov eax, 0\n adox ", $above, ", rax\n adcx ", $above, ", rax\n",
+            "adox ", $above, ", ", $zero, "\n adcx ", $above, ", ", $zero, "\n",
         )
     };
 }
@@ -105,23 +109,22 @@ macro_rules! first_row {
 /// # Safety
 /// The processor must have BMI2 and ADX.
 #[inline(always)]
-unsafe fn crandall(a: &Number, b: &Number, c: u64) -> Number {
+unsafe fn crandall(a: &Number, b: &Number) -> Number {
     let (r0, r1, r2, r3);
     // SAFETY: four limbs are read behind `a` and `b`; the instructions are there; what is pushed
     // is taken off again.
     unsafe {
         asm!(
-            "push rdx",
             first_row!(),
             "mov rdx, [rdi + 8]",
-            row!("r9", "r10", "r11", "r12", "r13"),
+            row!("r9", "r10", "r11", "r12", "r13", "r15"),
             "mov rdx, [rdi + 16]",
-            row!("r10", "r11", "r12", "r13", "r14"),
+            row!("r10", "r11", "r12", "r13", "r14", "r15"),
             "mov rdx, [rdi + 24]",
-            row!("r11", "r12", "r13", "r14", "r15"),
+            row!("r11", "r12", "r13", "r14", "r15", "rdi"),
             // The upper half times c.
-            "pop rdx",
-            "xor eax, eax",
+            "mov rdx, {c}",
+            "xor edi, edi", // and no carry
             "mulx rcx, rax, r12",
             "adcx r8, rax",
             "adox r9, rcx",
@@ -133,9 +136,8 @@ unsafe fn crandall(a: &Number, b: &Number, c: u64) -> Number {
             "adox r11, rcx",
             "mulx r12, rax, r15",
             "adcx r11, rax",
-            "mov eax, 0",
-            "adox r12, rax",
-            "adcx r12, rax",
+            "adox r12, rdi",
+            "adcx r12, rdi",
             // What is above that, times c.
             "mulx rcx, rax, r12",
             "add r8, rax",
@@ -157,9 +159,10 @@ unsafe fn crandall(a: &Number, b: &Number, c: u64) -> Number {
             "cmovnz r9, r13",
             "cmovnz r10, r14",
             "cmovnz r11, r15",
+            c = const BELOW_P256K[0],
             in("rsi") a.as_ptr(),
-            in("rdi") b.as_ptr(),
-            inout("rdx") c => _,
+            inout("rdi") b.as_ptr() => _,
+            out("rdx") _,
             out("rax") _,
             out("rcx") _,
             out("r8") r0,
@@ -170,7 +173,7 @@ unsafe fn crandall(a: &Number, b: &Number, c: u64) -> Number {
             out("r13") _,
             out("r14") _,
             out("r15") _,
-            options(pure, readonly),
+            options(pure, readonly, nostack),
         );
     }
     [r0, r1, r2, r3]
@@ -208,23 +211,20 @@ unsafe fn montgomery_p256(a: &Number, b: &Number) -> Number {
             first_row!(),
             reduce!("r8", "r9", "r10", "r11", "r12"),
             "mov rdx, [rdi + 8]",
-            row!("r9", "r10", "r11", "r12", "r13"),
+            row!("r9", "r10", "r11", "r12", "r13", "r14"),
             "add r13, r8",
-            "mov r14d, 0",
             "adc r14, 0",
             reduce!("r9", "r10", "r11", "r12", "r13"),
             "add r14, r9",
             "mov rdx, [rdi + 16]",
-            row!("r10", "r11", "r12", "r13", "r8"),
+            row!("r10", "r11", "r12", "r13", "r8", "r15"),
             "add r14, r8",
-            "mov r15d, 0",
             "adc r15, 0",
             reduce!("r10", "r11", "r12", "r13", "r14"),
             "add r15, r10",
             "mov rdx, [rdi + 24]",
-            row!("r11", "r12", "r13", "r14", "r8"),
+            row!("r11", "r12", "r13", "r14", "r8", "r9"),
             "add r15, r8",
-            "mov r9d, 0",
             "adc r9, 0",
             reduce!("r11", "r12", "r13", "r14", "r15"),
             "add r9, r11",

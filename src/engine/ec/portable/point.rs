@@ -30,12 +30,14 @@ impl<C: Curve<L>, const L: usize> AddAssign<&Affine<C, L>> for Point<C, L> {
         let p = other.x.times(&self.zz) - self.x;
         let r = other.y.times(&self.zzz) - self.y;
         let pp = p.square();
+        let rr = r.square();
         let ppp = p.times(&pp);
         let q = self.x.times(&pp);
-        self.x = r.square() - ppp - q - q;
-        self.y = r.times(&(q - self.x)) - self.y.times(&ppp);
         self.zz = self.zz.times(&pp);
+        let y = self.y.times(&ppp);
+        self.x = rr - ppp - q - q;
         self.zzz = self.zzz.times(&ppp);
+        self.y = r.times(&(q - self.x)) - y;
     }
 }
 
@@ -43,19 +45,21 @@ impl<C: Curve<L>, const L: usize> Point<C, L> {
     pub(crate) fn double(&mut self) {
         let u = self.y + self.y;
         let v = u.square();
-        let w = u.times(&v);
-        let s = self.x.times(&v);
         // A third of 3 X^2, or of 3 X^2 - 3 ZZ^2.
         let m = if C::A_IS_ZERO {
             self.x.square()
         } else {
             (self.x - self.zz).times(&(self.x + self.zz))
         };
+        let w = u.times(&v);
+        let s = self.x.times(&v);
         let m = m + m + m;
-        self.x = m.square() - s - s;
-        self.y = m.times(&(s - self.x)) - w.times(&self.y);
         self.zz = v.times(&self.zz);
+        let mm = m.square();
+        let y = w.times(&self.y);
+        self.x = mm - s - s;
         self.zzz = w.times(&self.zzz);
+        self.y = m.times(&(s - self.x)) - y;
     }
 }
 
