@@ -81,9 +81,9 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
 
     /// Adds in `a`, bit by bit, where the mask is set: one of many, of which one is wanted.
     #[inline]
-    pub(crate) fn or_masked(&mut self, a: &Self, mask: Mask) {
+    pub(crate) fn or_masked(&mut self, a: &Self, mask: impl Fn(usize) -> Mask) {
         for i in 0..L {
-            self.0[i] |= a.0[i] & mask;
+            self.0[i] |= a.0[i] & mask(i);
         }
     }
 
