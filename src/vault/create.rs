@@ -122,7 +122,7 @@ impl Vault {
             let key = KeyHandle::new(provider, key.id(), key.spec(), public, blob)?;
             let now = self.core.clock.now();
             let at = self.core.providers.by_id(key.provider())?;
-            let facts = self.core.plan(name, key.spec(), options, &**at, now)?;
+            let (facts, _) = (self.core).plan(name, key.spec(), options, &**at, now)?;
             let how = Publish::new(Becoming::Always, options.release_policy.as_ref());
             let publish = || self.core.publish(task, &facts, &key, how);
             let name = self.core.within_limits(name, publish)?;

@@ -141,8 +141,7 @@ impl Core {
             current,
             now,
         } = new;
-        let facts = self.plan(name, spec, options, &**provider, now)?;
-        let id = ProviderKeyId::from_bytes(self.random()?);
+        let (facts, id) = self.plan(name, spec, options, &**provider, now)?;
         let new = NewKey::new(id, spec)?
             .with_label(name.as_str())
             .with_ops(facts.ops)?
@@ -181,7 +180,7 @@ impl Core {
         }
     }
 
-    /// Everything about the new version that does not need the key.
+    /// Everything about the new version that does not need the key, and an id for that.
     pub(super) fn plan(
         &self,
         name: &KeyName,
@@ -189,7 +188,7 @@ impl Core {
         options: &KeyOptions,
         provider: &dyn KeyProvider,
         now: UnixTime,
-    ) -> Result<VersionFacts, Error> {
+    ) -> Result<(VersionFacts, ProviderKeyId), Error> {
         let key = self.check_free(name)?;
         let has_policy = key.as_ref().is_some_and(|key| key.release_policy.is_some());
         let exportable = options.exportable.unwrap_or(has_policy);
@@ -204,13 +203,16 @@ impl Core {
         };
         let ops = options.ops.unwrap_or_else(by_default);
         check_ops(spec, ops)?;
-        Ok(VersionFacts {
+        let attributes = options.attributes(exportable, now)?;
+        let [version, id] = self.random()?;
+        let facts = VersionFacts {
             name: name.clone(),
-            version: KeyVersion::from_bytes(self.random()?),
+            version: KeyVersion::from_bytes(version),
             ops,
-            attributes: options.attributes(exportable, now)?,
+            attributes,
             tags: options.tags.clone(),
-        })
+        };
+        Ok((facts, ProviderKeyId::from_bytes(id)))
     }
 
     /// The release policy that a key has once it has a version like this: that which comes
@@ -235,10 +237,11 @@ impl Core {
         Ok(policy.cloned())
     }
 
-    pub(super) fn random(&self) -> Result<[u8; 16], Error> {
-        let mut bytes = [0; 16];
-        self.providers.random(&mut bytes)?;
-        Ok(bytes)
+    /// As many ids, for which a provider is asked once.
+    pub(super) fn random<const N: usize>(&self) -> Result<[[u8; 16]; N], Error> {
+        let mut ids = [[0; 16]; N];
+        self.providers.random(ids.as_flattened_mut())?;
+        Ok(ids)
     }
 
     /// After the provider failed: what it may have made all the same goes, and then the

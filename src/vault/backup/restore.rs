@@ -184,7 +184,8 @@ impl Core {
     fn arrival<'a>(&'a self, entry: &'a Entry, wrapped: &'a [u8]) -> Result<Arrival<'a>, Error> {
         let spec = entry.handle.spec();
         let provider = self.for_new(spec, entry.hsm && self.heeds_kty())?;
-        let id = ProviderKeyId::from_bytes(self.random()?);
+        let [id] = self.random()?;
+        let id = ProviderKeyId::from_bytes(id);
         let facts = &entry.facts;
         let new = NewKey::new(id, spec)?
             .with_label(facts.name.as_str())

@@ -211,7 +211,7 @@ fn generate(shared: &Shared, curve: Curve) -> Vec<Contender> {
         None,
         move |key| {
             count += 1;
-            let name = format!("generated-{}-{count}", curve.field_len());
+            let name = format!("generated-{curve}-{count}");
             *key = Some(ours.0.create(&name, curve, &options).expect("a key"));
         },
         |key| key.as_ref().is_some_and(|key| key.jwk().is_ok()),
