@@ -101,6 +101,19 @@ impl Alg {
         }
     }
 
+    /// A number below 64, another one for each algorithm.
+    #[expect(
+        clippy::as_conversions,
+        reason = "the discriminants of enums without fields"
+    )]
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Alg::Sign(alg) => alg as u8,
+            Alg::Wrap(alg) => 16 + alg as u8,
+            Alg::Encrypt(alg) => 32 + alg as u8,
+        }
+    }
+
     /// The two operations it is for: the producing one first.
     #[must_use]
     pub fn ops(self) -> [Op; 2] {
@@ -190,6 +203,15 @@ mod tests {
         for alg in EncryptAlg::ALL {
             assert_eq!(alg.to_string().parse::<EncryptAlg>().unwrap(), *alg);
         }
+    }
+
+    #[test]
+    fn no_two_algorithms_have_one_number() {
+        let mut numbers: Vec<u8> = Alg::all().map(Alg::number).collect();
+        assert!(numbers.iter().all(|number| *number < 64));
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), Alg::all().count());
     }
 
     #[test]

@@ -171,18 +171,13 @@ fn next_slot<T>(slots: &[T], at: usize) -> usize {
     reason = "the discriminants of enums without fields, none above 255"
 )]
 fn key(op: Op, alg: Alg, spec: KeySpec) -> u64 {
-    let (verbs, alg) = match alg {
-        Alg::Sign(alg) => (0, alg as u64),
-        Alg::Wrap(alg) => (1, alg as u64),
-        Alg::Encrypt(alg) => (2, alg as u64),
-    };
     let (kind, size) = match spec {
         KeySpec::Rsa { bits } => (0, u64::from(bits)),
         KeySpec::Ec(curve) => (1, curve as u64),
         KeySpec::Aes { bits } => (2, u64::from(bits)),
         KeySpec::Hmac { bits } => (3, u64::from(bits)),
     };
-    ((op as u64) << 56) | (verbs << 48) | (alg << 40) | (kind << 32) | size
+    ((op as u64) << 48) | (u64::from(alg.number()) << 40) | (kind << 32) | size
 }
 
 #[cfg(test)]

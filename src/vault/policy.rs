@@ -3,6 +3,8 @@
 //! Nothing else in the crate reads `enabled`, `nbf`, `exp` or `key_ops` to decide whether a verb
 //! may run.
 
+use std::fmt;
+
 use super::attributes::Attributes;
 use super::clock::Clock;
 use crate::alg::{Alg, EncryptAlg, Op, OpSet, Standing, WrapAlg};
@@ -19,10 +21,10 @@ use crate::error::Denial;
 /// let read_old_files = LegacyPolicy::deny_all().allow_consuming(EncryptAlg::A256CbcPad);
 /// # let _ = read_old_files;
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacyPolicy {
-    producing: Vec<Alg>,
-    consuming: Vec<Alg>,
+    producing: AlgSet,
+    consuming: AlgSet,
     rsa15_with_signing_keys: bool,
 }
 
@@ -30,16 +32,21 @@ impl LegacyPolicy {
     /// No legacy algorithm at all.
     #[must_use]
     pub fn deny_all() -> Self {
-        LegacyPolicy::default()
+        let recommended = Alg::all().filter(|alg| alg.standing() == Standing::Recommended);
+        let recommended = recommended.collect();
+        LegacyPolicy {
+            producing: recommended,
+            consuming: recommended,
+            rsa15_with_signing_keys: false,
+        }
     }
 
     /// Every legacy algorithm in both directions, and RSA1_5 with keys that sign.
     #[must_use]
     pub fn allow_all() -> Self {
-        let legacy = || Alg::all().filter(|alg| alg.standing() == Standing::Legacy);
         LegacyPolicy {
-            producing: legacy().collect(),
-            consuming: legacy().collect(),
+            producing: Alg::all().collect(),
+            consuming: Alg::all().collect(),
             rsa15_with_signing_keys: true,
         }
     }
@@ -47,14 +54,14 @@ impl LegacyPolicy {
     /// Lets an algorithm wrap and encrypt.
     #[must_use]
     pub fn allow_producing(mut self, alg: impl Into<Alg>) -> Self {
-        self.producing.push(alg.into());
+        self.producing.insert(alg.into());
         self
     }
 
     /// Lets an algorithm unwrap and decrypt.
     #[must_use]
     pub fn allow_consuming(mut self, alg: impl Into<Alg>) -> Self {
-        self.consuming.push(alg.into());
+        self.consuming.insert(alg.into());
         self
     }
 
@@ -68,15 +75,12 @@ impl LegacyPolicy {
     }
 
     fn permits(&self, op: Op, alg: Alg, ops: OpSet) -> Result<(), Denial> {
-        if alg.standing() == Standing::Recommended {
-            return Ok(());
-        }
         let allowed = if op.produces() {
-            &self.producing
+            self.producing
         } else {
-            &self.consuming
+            self.consuming
         };
-        if !allowed.contains(&alg) {
+        if !allowed.contains(alg) {
             return Err(Denial::Legacy);
         }
         let rsa15 = [Alg::Encrypt(EncryptAlg::Rsa15), Alg::Wrap(WrapAlg::Rsa15)].contains(&alg);
@@ -85,6 +89,41 @@ impl LegacyPolicy {
             return Err(Denial::SharedWithSigning);
         }
         Ok(())
+    }
+}
+
+impl Default for LegacyPolicy {
+    fn default() -> Self {
+        LegacyPolicy::deny_all()
+    }
+}
+
+/// Algorithms, a bit each: every operation asks.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct AlgSet(u64);
+
+impl AlgSet {
+    fn insert(&mut self, alg: Alg) {
+        self.0 |= 1 << alg.number();
+    }
+
+    fn contains(self, alg: Alg) -> bool {
+        (self.0 >> alg.number()) & 1 == 1
+    }
+}
+
+impl FromIterator<Alg> for AlgSet {
+    fn from_iter<I: IntoIterator<Item = Alg>>(algs: I) -> Self {
+        let mut set = AlgSet::default();
+        algs.into_iter().for_each(|alg| set.insert(alg));
+        set
+    }
+}
+
+impl fmt::Debug for AlgSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let algs = Alg::all().filter(|alg| self.contains(*alg));
+        f.debug_set().entries(algs.map(Alg::name)).finish()
     }
 }
 
@@ -326,6 +365,28 @@ mod tests {
             Err(Denial::Legacy)
         );
         assert_eq!(read.permits(Op::Decrypt, cbc, OpSet::SIX_VERBS), Ok(()));
+    }
+
+    #[test]
+    fn a_policy_is_what_it_allows() {
+        let (one, other) = (EncryptAlg::A256Cbc, WrapAlg::Rsa15);
+        let none = LegacyPolicy::default();
+        assert_eq!(none.clone().allow_producing(SignAlg::Es256), none);
+        let both = none.clone().allow_producing(one).allow_producing(other);
+        assert_eq!(
+            both,
+            none.clone().allow_producing(other).allow_producing(one)
+        );
+        assert_ne!(both, none.clone().allow_producing(one));
+        assert!(format!("{both:?}").contains("\"A256CBC\""), "{both:?}");
+        let legacy = Alg::all().filter(|alg| alg.standing() == Standing::Legacy);
+        let all = legacy.fold(none, |policy, alg| {
+            policy.allow_producing(alg).allow_consuming(alg)
+        });
+        assert_eq!(
+            all.allow_rsa15_with_signing_keys(),
+            LegacyPolicy::allow_all()
+        );
     }
 
     #[test]
