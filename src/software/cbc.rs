@@ -69,41 +69,53 @@ pub(super) fn decrypt_padded(
     let (front, end) = ciphertext.split_last_chunk::<BLOCK>().ok_or_else(failed)?;
     let mut last = *end;
     key.cbc_decrypt_block(front.last_chunk().unwrap_or(iv), &mut last);
-    let end = unpadded(&last);
-    let is_good = end.is_some();
-    let end = end.unwrap_or_default();
+    let result = match unpadded(&last) {
+        Some(end) => Ok(decrypt_before(key, iv, front, end)),
+        None => {
+            decrypt_before(key, iv, front, &[]);
+            Err(failed())
+        }
+    };
+    last.zeroize();
+    result
+}
+
+/// The content of whole blocks, and its end. Not inlined: where its size were picked by the verdict
+/// about the padding, allocating it would wait for that, which a processor foresees.
+#[inline(never)]
+fn decrypt_before(key: &dyn Modes, iv: &[u8; BLOCK], front: &[u8], end: &[u8]) -> SecretBytes {
     // At its final size from the start: a vector that grew would leave plaintext behind.
     let mut content = Vec::with_capacity(front.len() + end.len());
     key.cbc_decrypt(iv, front, &mut content);
     content.extend_from_slice(end);
-    let content = SecretBytes::from_vec(content);
-    last.zeroize();
-    match is_good {
-        true => Ok(content),
-        false => Err(failed()),
-    }
+    SecretBytes::from_vec(content)
 }
 
 /// The last block without a correct padding. Looks at the whole block whatever it holds; only
 /// the verdict, and then the length, become public.
 fn unpadded(last: &[u8; BLOCK]) -> Option<&[u8]> {
     let [.., pad] = *last;
-    let mut wrong = 0;
-    for (at, byte) in (0_u16..).zip(last.iter().rev()) {
-        // All ones where `at < pad`, and zeros elsewhere.
-        let [is_padding, _] = at.wrapping_sub(pad.into()).to_be_bytes();
-        wrong |= is_padding & (byte ^ pad);
+    // Eight bytes at a time, in which a byte is written eight times by a multiplication.
+    let pads = u64::from(pad) * ONES;
+    // Neither 0 nor more than 16.
+    let mut wrong = u64::from(pad.wrapping_sub(1) & 0xF0);
+    for (word, distances) in last.as_chunks().0.iter().zip(DISTANCES.as_chunks().0) {
+        let (word, distances) = (u64::from_ne_bytes(*word), u64::from_ne_bytes(*distances));
+        // The top bit of a byte is that of `128 + pad - distance`: whether it belongs to the padding.
+        let padding = (0x80 * ONES - distances).wrapping_add(pads) & (0x80 * ONES);
+        wrong |= (word ^ pads) & ((padding >> 7) * 0xFF);
     }
-    // The same where `16 < pad`, and where `pad < 1`.
-    let [too_long, _] = 16_u16.wrapping_sub(pad.into()).to_be_bytes();
-    let [none, _] = u16::from(pad).wrapping_sub(1).to_be_bytes();
-    wrong |= too_long | none;
     // Hidden from the compiler, which would ask for parts of it first.
     if black_box(wrong) == 0 {
         return last.get(..BLOCK.checked_sub(pad.into())?);
     }
     None
 }
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// How many bytes a padding has that begins here.
+const DISTANCES: [u8; BLOCK] = [16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1];
 
 /// The raw mode over whole blocks; a last incomplete one would be left alone.
 pub(super) fn encrypt_blocks<C>(cipher: &C, iv: &[u8; BLOCK], buffer: &mut [u8])
