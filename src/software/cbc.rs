@@ -12,7 +12,7 @@ use aes::cipher::consts::U16;
 use aes::cipher::{
     Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit,
 };
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
 use super::aes::{BLOCK, Modes, failed};
 use crate::error::Error;
@@ -76,7 +76,8 @@ pub(super) fn decrypt_padded(
             Err(failed())
         }
     };
-    last.zeroize();
+    last.fill(0);
+    optimization_barrier(&last);
     result
 }
 
