@@ -43,7 +43,7 @@ pub(super) fn sign(curve: Curve, input: &SignInput<'_>) -> Option<Vec<u8>> {
         Curve::P521 => sign::sign::<curve::P521, 9>(input),
     };
     // Nonces above all.
-    erase_stack::<16>();
+    erase_stack::<8>();
     signature
 }
 
@@ -55,7 +55,7 @@ pub(super) fn public_point(curve: Curve, d: &[u8]) -> Option<(Vec<u8>, Vec<u8>)>
         Curve::P384 => sign::public_point::<curve::P384, 6>(d),
         Curve::P521 => sign::public_point::<curve::P521, 9>(d),
     };
-    erase_stack::<16>();
+    erase_stack::<8>();
     point
 }
 
@@ -67,7 +67,7 @@ pub(super) fn is_public_point(curve: Curve, d: &[u8], of: (&[u8], &[u8])) -> Opt
         Curve::P384 => sign::is_public_point::<curve::P384, 6>(d, &point(of)),
         Curve::P521 => sign::is_public_point::<curve::P521, 9>(d, &point(of)),
     };
-    erase_stack::<16>();
+    erase_stack::<8>();
     is_it
 }
 
