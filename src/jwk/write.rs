@@ -242,6 +242,10 @@ impl<'a> Object<'a> {
 
 /// A JSON string (RFC 8259 section 7) with the fewest escapes. (Writing a string cannot fail.)
 fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        return ["\"", text, "\""].concat();
+    }
     serde_json::to_string(text).unwrap_or_default()
 }
 

@@ -86,9 +86,10 @@ impl Store for MemoryStore {
                     let value = value.as_slice().into();
                     records.insert(change.key.clone(), Record { revision, value });
                 }
-                None => {
+                None if change.expect.is_some() => {
                     records.remove(&change.key);
                 }
+                None => {}
             }
         }
         // Last, so that whoever sees the new revision sees the new records.

@@ -283,18 +283,17 @@ impl Core {
             handle: handle.clone(),
         };
         let version = version_record(&facts.name, facts.version);
-        let mut changes = vec![Change::insert(version.clone(), record.encode()?)];
         let pending = pending_record(&facts.name, facts.version);
-        if let Some(revision) = how.pending {
-            changes.push(Change::remove(pending.clone(), revision));
-        }
         for _ in 0..COMMIT_TRIES {
             // With room for those to the name and for the event.
-            let mut all = Vec::with_capacity(changes.len() + 4);
-            all.extend_from_slice(&changes);
-            let name = self.point_at(facts, how, hsm, &mut all)?;
+            let mut changes = Vec::with_capacity(6);
+            changes.push(Change::insert(version.clone(), record.encode()?));
+            if let Some(revision) = how.pending {
+                changes.push(Change::remove(pending.clone(), revision));
+            }
+            let name = self.point_at(facts, how, hsm, &mut changes)?;
             let id = KeyId::new(self.host.clone(), name.clone(), facts.version);
-            match task.commit(&Target::Key(id), all) {
+            match task.commit(&Target::Key(id), changes) {
                 Err(error) if *error.kind() == ErrorKind::Conflict => {}
                 done => return done.map(|_| name),
             }

@@ -19,6 +19,8 @@ mod deleted;
 mod event;
 mod names;
 
+use std::borrow::Cow;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +118,7 @@ pub(super) struct KeyWire {
 struct FactsWire {
     name: String,
     version: String,
-    key_ops: Vec<String>,
+    key_ops: Vec<Cow<'static, str>>,
     enabled: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nbf: Option<u64>,
@@ -135,7 +137,7 @@ pub(super) struct VersionWire {
     facts: FactsWire,
     provider: String,
     key_id: String,
-    spec: String,
+    spec: Cow<'static, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     public: Option<String>,
     blob: String,
@@ -145,13 +147,13 @@ pub(super) struct VersionWire {
 #[serde(deny_unknown_fields)]
 struct PendingWire {
     format: u32,
-    action: String,
+    action: Cow<'static, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     caller: Option<CallerWire>,
     facts: FactsWire,
     provider: String,
     key_id: String,
-    spec: String,
+    spec: Cow<'static, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replaces: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,7 +208,7 @@ impl KeyWire {
     pub(super) fn of(record: &KeyRecord) -> Self {
         KeyWire {
             format: FORMAT,
-            name: record.name.to_string(),
+            name: record.name.as_str().into(),
             current: record.current.to_string(),
             rotation_policy: record.policy.as_ref().map(PolicyWire::from),
             release_policy: record.release_policy.as_ref().map(ReleaseWire::from),
@@ -247,9 +249,9 @@ impl VersionWire {
         VersionWire {
             format: FORMAT,
             facts: FactsWire::of(facts),
-            provider: handle.provider().to_string(),
+            provider: handle.provider().as_str().into(),
             key_id: handle.id().to_string(),
-            spec: handle.spec().to_string(),
+            spec: handle.spec().name().into(),
             public: handle.public().map(Jwk::to_json),
             blob: Base64UrlUnpadded::encode_string(handle.blob()),
         }
@@ -288,9 +290,9 @@ impl PendingRecord {
             action: self.action.name().into(),
             caller: self.caller.as_ref().map(CallerWire::of),
             facts: FactsWire::of(&self.facts),
-            provider: self.provider.to_string(),
+            provider: self.provider.as_str().into(),
             key_id: self.id.to_string(),
-            spec: self.spec.to_string(),
+            spec: self.spec.name().into(),
             replaces: self.replaces.map(|version| version.to_string()),
             release_policy: self.release_policy.as_ref().map(ReleaseWire::from),
         })
@@ -346,9 +348,9 @@ impl FactsWire {
         } = facts.attributes;
         let tags = facts.tags.iter();
         FactsWire {
-            name: facts.name.to_string(),
+            name: facts.name.as_str().into(),
             version: facts.version.to_string(),
-            key_ops: facts.ops.iter().map(|op| op.to_string()).collect(),
+            key_ops: facts.ops.iter().map(|op| op.name().into()).collect(),
             enabled,
             nbf: nbf.map(|time| time.0),
             exp: exp.map(|time| time.0),
