@@ -39,6 +39,22 @@ pub(super) fn multiply<M: Modulus<L>, const L: usize>(
     Some(product)
 }
 
+/// The square, as above.
+#[inline(always)]
+pub(super) fn square<M: Modulus<L>, const L: usize>(a: &[u64; L]) -> Option<[u64; L]> {
+    if !const { is(&M::BELOW_R, &BELOW_P256K) } {
+        return multiply::<M, L>(a, a);
+    }
+    let mut square = [0; L];
+    let (to, a, _) = whole(&mut square, a, a)?;
+    if !has_adx() {
+        return None;
+    }
+    // SAFETY: the processor has the instructions.
+    *to = unsafe { crandall_square(a) };
+    Some(square)
+}
+
 /// These, if they have so many limbs.
 #[inline(always)]
 fn whole<'a, const L: usize, const N: usize>(
@@ -103,8 +119,33 @@ macro_rules! first_row {
     };
 }
 
-/// `a b mod R - c`, below `R - c`, for any `a` and `b`: the whole product, and its upper half
-/// times `c` twice, as in [`crandall`](super::crandall).
+/// Of a whole product in `r8` to `r15`, the upper half times `c` and added to the lower one, twice, as
+/// in [`crandall`](super::crandall); below `R - c`. RAX, RCX, RDX and RDI are used up.
+#[rustfmt::skip]
+macro_rules! reduce_crandall {
+    () => {
+        concat!(
+            "mov rdx, {c}\n",
+            "xor edi, edi\n", // and no carry
+            "mulx rcx, rax, r12\n adcx r8, rax\n  adox r9, rcx\n",
+            "mulx rcx, rax, r13\n adcx r9, rax\n  adox r10, rcx\n",
+            "mulx rcx, rax, r14\n adcx r10, rax\n adox r11, rcx\n",
+            "mulx r12, rax, r15\n adcx r11, rax\n",
+            "adox r12, rdi\n adcx r12, rdi\n",
+            // What is above that, times c.
+            "mulx rcx, rax, r12\n",
+            "add r8, rax\n adc r9, rcx\n adc r10, 0\n adc r11, 0\n",
+            // With c added, and without R, where it reaches R one way or the other.
+            "sbb rax, rax\n",
+            "mov r12, r8\n mov r13, r9\n mov r14, r10\n mov r15, r11\n",
+            "add r12, rdx\n adc r13, 0\n adc r14, 0\n adc r15, 0\n",
+            "sbb rax, 0\n",
+            "cmovnz r8, r12\n cmovnz r9, r13\n cmovnz r10, r14\n cmovnz r11, r15\n",
+        )
+    };
+}
+
+/// `a b mod R - c`, below `R - c`, for any `a` and `b`.
 ///
 /// # Safety
 /// The processor must have BMI2 and ADX.
@@ -122,46 +163,84 @@ unsafe fn crandall(a: &Number, b: &Number) -> Number {
             row!("r10", "r11", "r12", "r13", "r14", "r15"),
             "mov rdx, [rdi + 24]",
             row!("r11", "r12", "r13", "r14", "r15", "rdi"),
-            // The upper half times c.
-            "mov rdx, {c}",
-            "xor edi, edi", // and no carry
-            "mulx rcx, rax, r12",
-            "adcx r8, rax",
-            "adox r9, rcx",
-            "mulx rcx, rax, r13",
-            "adcx r9, rax",
-            "adox r10, rcx",
-            "mulx rcx, rax, r14",
-            "adcx r10, rax",
-            "adox r11, rcx",
-            "mulx r12, rax, r15",
-            "adcx r11, rax",
-            "adox r12, rdi",
-            "adcx r12, rdi",
-            // What is above that, times c.
-            "mulx rcx, rax, r12",
-            "add r8, rax",
-            "adc r9, rcx",
-            "adc r10, 0",
-            "adc r11, 0",
-            // With c added, and without R, where it reaches R one way or the other.
-            "sbb rax, rax",
-            "mov r12, r8",
-            "mov r13, r9",
-            "mov r14, r10",
-            "mov r15, r11",
-            "add r12, rdx",
-            "adc r13, 0",
-            "adc r14, 0",
-            "adc r15, 0",
-            "sbb rax, 0",
-            "cmovnz r8, r12",
-            "cmovnz r9, r13",
-            "cmovnz r10, r14",
-            "cmovnz r11, r15",
+            reduce_crandall!(),
             c = const BELOW_P256K[0],
             in("rsi") a.as_ptr(),
             inout("rdi") b.as_ptr() => _,
+            out("rdx") _,
+            out("rax") _,
+            out("rcx") _,
+            out("r8") r0,
+            out("r9") r1,
+            out("r10") r2,
+            out("r11") r3,
+            out("r12") _,
+            out("r13") _,
+            out("r14") _,
+            out("r15") _,
+            options(pure, readonly, nostack),
+        );
+    }
+    [r0, r1, r2, r3]
+}
+
+/// `a a mod R - c`, below `R - c`, for any `a`: each pair of limbs once, twice that, and the squares.
+///
+/// # Safety
+/// The processor must have BMI2 and ADX.
+#[inline(always)]
+unsafe fn crandall_square(a: &Number) -> Number {
+    let (r0, r1, r2, r3);
+    // SAFETY: four limbs are read behind `a`; the instructions are there.
+    unsafe {
+        asm!(
+            "mov rdx, [rsi]",
+            "mulx r10, r9, [rsi + 8]",
+            "mulx r11, rax, [rsi + 16]",
+            "add r10, rax",
+            "mulx r12, rax, [rsi + 24]",
+            "adc r11, rax",
+            "adc r12, 0",
+            "mov rdx, [rsi + 8]",
+            "xor edi, edi", // and no carry in either chain
+            "mulx rcx, rax, [rsi + 16]",
+            "adcx r11, rax",
+            "adox r12, rcx",
+            "mulx r13, rax, [rsi + 24]",
+            "adcx r12, rax",
+            "adox r13, rdi",
+            "adcx r13, rdi",
+            "mov rdx, [rsi + 16]",
+            "mulx r14, rax, [rsi + 24]",
+            "add r13, rax",
+            "adc r14, 0",
+            "mov rdx, [rsi]",
+            "xor edi, edi", // as above
+            "mulx rcx, r8, rdx",
+            "adcx r9, r9",
+            "adox r9, rcx",
+            "mov rdx, [rsi + 8]",
+            "mulx rcx, rax, rdx",
+            "adcx r10, r10",
+            "adox r10, rax",
+            "adcx r11, r11",
+            "adox r11, rcx",
+            "mov rdx, [rsi + 16]",
+            "mulx rcx, rax, rdx",
+            "adcx r12, r12",
+            "adox r12, rax",
+            "adcx r13, r13",
+            "adox r13, rcx",
+            "mov rdx, [rsi + 24]",
+            "mulx r15, rax, rdx",
+            "adcx r14, r14",
+            "adox r14, rax",
+            "adcx r15, rdi",
+            "adox r15, rdi",
+            reduce_crandall!(),
+            c = const BELOW_P256K[0],
+            in("rsi") a.as_ptr(),
+            out("rdi") _,
             out("rdx") _,
             out("rax") _,
             out("rcx") _,
@@ -411,6 +490,14 @@ mod tests {
         }
     }
 
+    /// For any number.
+    fn squares_agree<M: Modulus<L>, const L: usize, const N: usize>(limbs: [u64; N]) {
+        for a in edges(limbs) {
+            let ours = square::<M, L>(&a).unwrap();
+            assert_eq!(ours, multiply_by_rows::<M, L>(&a, &a), "{a:x?}");
+        }
+    }
+
     #[test]
     fn registers_give_what_rows_give() {
         if !has_adx() {
@@ -422,6 +509,16 @@ mod tests {
         agree::<P384Field, 6, 3>([0, P384Field::M[0], u64::MAX]);
         agree::<P384Field, 6, 3>([1, P384Field::M[1], P384Field::M[2]]);
         agree::<P384Field, 6, 3>([0, P384Field::BELOW_R[0], u64::MAX - 1]);
+        squares_agree::<P256KField, 4, 8>([
+            0,
+            1,
+            u32::MAX.into(),
+            1 << 32,
+            1 << 63,
+            P256KField::BELOW_R[0],
+            P256KField::M[0],
+            u64::MAX,
+        ]);
         // secp256k1's takes any `b` as well.
         for low in [u64::MAX - 1, P256KField::M[0] + 1, P256KField::BELOW_R[0]] {
             let edges = edges::<4, 5>([0, 1, low, P256KField::M[0], u64::MAX]);

@@ -51,7 +51,7 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
     #[inline(always)]
     pub(crate) fn square(&self) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(square) = adx::multiply::<M, L>(&self.0, &self.0) {
+        if let Some(square) = adx::square::<M, L>(&self.0) {
             return Fe(square, PhantomData);
         }
         if M::IS_CRANDALL {
