@@ -1,5 +1,5 @@
 //! The arithmetic for every processor: one number at a time, in limbs of 64 bits. From the bottom
-//! up: [`modulus`], [`mersenne`], [`crandall`] and [`field`] (arithmetic modulo a prime; `adx.rs`
+//! up: [`modulus`], [`mersenne`], [`crandall`] and [`field`] (arithmetic modulo a prime; `adx`
 //! has the products of three primes for processors that can more), [`point`], [`table`] (multiples of
 //! a point), [`sign`], [`verify`].
 
