@@ -50,13 +50,23 @@ pub(super) fn encrypt_block(schedule: &Schedule, input: u128) -> u128 {
 
 #[target_feature(enable = "aes,sse4.1")]
 pub(super) fn decrypt_block(schedule: &Schedule, input: u128) -> u128 {
+    let state = register(input);
+    block(by_rounds!(
+        schedule,
+        ROUNDS,
+        decrypt::<ROUNDS>(schedule, state)
+    ))
+}
+
+#[inline]
+#[target_feature(enable = "aes,sse4.1")]
+fn decrypt<const ROUNDS: usize>(schedule: &Schedule, state: __m128i) -> __m128i {
     let keys = schedule.decryption();
-    let last = schedule.rounds();
-    let mut state = _mm_xor_si128(register(input), register(keys[0]));
-    for key in &keys[1..last] {
+    let mut state = _mm_xor_si128(state, register(keys[0]));
+    for key in &keys[1..ROUNDS] {
         state = _mm_aesdec_si128(state, register(*key));
     }
-    block(_mm_aesdeclast_si128(state, register(keys[last])))
+    _mm_aesdeclast_si128(state, register(keys[ROUNDS]))
 }
 
 #[target_feature(enable = "aes,sse4.1")]
