@@ -70,7 +70,7 @@ pub(super) fn mask(bit: u64) -> u64 {
 /// longer than the rest of a reduction.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
-fn hidden(mut number: u64) -> u64 {
+pub(super) fn hidden(mut number: u64) -> u64 {
     // SAFETY: there is no instruction, and nothing is changed.
     unsafe {
         asm!("/* {0} */", inout(reg) number, options(pure, nomem, nostack, preserves_flags));
@@ -78,7 +78,7 @@ fn hidden(mut number: u64) -> u64 {
     number
 }
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-use std::hint::black_box as hidden;
+pub(super) use std::hint::black_box as hidden;
 
 /// `a -= b` where `condition`, 0 or 1, is 1. What is left of a secret `b` on the stack is the
 /// caller's to erase.

@@ -42,7 +42,8 @@ pub(crate) fn seal(
     payload: &[u8],
     rng: &Randomness,
 ) -> Result<Vec<u8>, Error> {
-    let salt: [u8; SALT_LEN] = rng.salt()?;
+    let mut salt = [0; SALT_LEN];
+    rng.fill(&mut salt)?;
     let (cipher, commitment) = derive(key, label, &salt);
     let mut sealed = SecretBytes::copy_of(payload);
     let buffer = sealed.expose_mut().into();

@@ -1,5 +1,5 @@
-//! IVs for GCM, and parts of salts, drawn from the system several at a time: asking the kernel for
-//! twelve bytes takes longer than encrypting a short message with them.
+//! IVs for GCM, drawn from the system several at a time: asking the kernel for twelve bytes
+//! takes longer than encrypting a short message with them.
 //!
 //! Nothing secret is kept for later. An IV is public and need only be another one each time,
 //! so a pool of them is safe to have where a pool of random bytes for keys, nonces and

@@ -84,22 +84,6 @@ impl Randomness {
         Ok(iv)
     }
 
-    /// Bytes that are no secret and must be others each time, as an [`iv`](Self::iv) must: that is
-    /// what they are made of where IVs are kept.
-    pub(crate) fn salt<const N: usize>(&self) -> Result<[u8; N], Error> {
-        let mut salt = [0; N];
-        match self.0 {
-            Source::System => {
-                for part in salt.chunks_mut(GCM_IV_LEN) {
-                    let iv = self.iv()?;
-                    part.iter_mut().zip(iv).for_each(|(to, from)| *to = from);
-                }
-            }
-            Source::Own { .. } => self.fill(&mut salt)?,
-        }
-        Ok(salt)
-    }
-
     fn draw(&self, out: &mut [u8]) -> Result<(), ErrorKind> {
         match &self.0 {
             Source::System => getrandom::fill(out).map_err(|_| ErrorKind::Randomness),
@@ -223,27 +207,6 @@ mod tests {
         });
         let different: std::collections::BTreeSet<_> = ivs.iter().collect();
         assert_eq!(different.len(), 1200);
-    }
-
-    #[test]
-    fn a_salt_is_random_to_its_last_byte() {
-        let own = Randomness::own(Scripted({
-            let mut calls = 0;
-            move |out: &mut [u8]| {
-                calls += 1;
-                out.fill(calls);
-            }
-        }));
-        assert_eq!(own.salt::<32>().unwrap(), [1; 32], "one draw");
-        let system = Randomness::system();
-        let salts: Vec<[u8; 32]> = (0..100).map(|_| system.salt().unwrap()).collect();
-        for part in 0..4 {
-            let parts: std::collections::BTreeSet<_> = salts
-                .iter()
-                .map(|salt| &salt[8 * part..8 * part + 8])
-                .collect();
-            assert_eq!(parts.len(), 100);
-        }
     }
 
     #[test]

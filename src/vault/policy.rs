@@ -23,6 +23,7 @@ use crate::error::Denial;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacyPolicy {
+    /// The recommended ones among them, always.
     producing: AlgSet,
     consuming: AlgSet,
     rsa15_with_signing_keys: bool,
@@ -123,7 +124,7 @@ impl FromIterator<Alg> for AlgSet {
 impl fmt::Debug for AlgSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let algs = Alg::all().filter(|alg| self.contains(*alg));
-        f.debug_set().entries(algs.map(Alg::name)).finish()
+        f.debug_set().entries(algs).finish()
     }
 }
 
@@ -378,7 +379,7 @@ mod tests {
             none.clone().allow_producing(other).allow_producing(one)
         );
         assert_ne!(both, none.clone().allow_producing(one));
-        assert!(format!("{both:?}").contains("\"A256CBC\""), "{both:?}");
+        assert!(format!("{both:?}").contains("Wrap(Rsa15)"), "{both:?}");
         let legacy = Alg::all().filter(|alg| alg.standing() == Standing::Legacy);
         let all = legacy.fold(none, |policy, alg| {
             policy.allow_producing(alg).allow_consuming(alg)

@@ -79,7 +79,8 @@ impl<M: Modulus<L>, const L: usize> Fe<M, L> {
         Fe(limbs, PhantomData)
     }
 
-    /// Adds in `a`, bit by bit, where the mask is set: one of many, of which one is wanted.
+    /// Adds in `a`, bit by bit, where the mask, which is asked for each limb, is set: one of many, of
+    /// which one is wanted.
     #[inline]
     pub(crate) fn or_masked(&mut self, a: &Self, mask: impl Fn(usize) -> Mask) {
         for i in 0..L {
