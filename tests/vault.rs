@@ -80,7 +80,8 @@ impl KeyProvider for Double {
     }
     fn capabilities(&self) -> Arc<Capabilities> {
         let offers = Capabilities::clone(&self.inner.capabilities());
-        Arc::new(offers.with_hsm(self.hsm.load(Ordering::SeqCst)))
+        let offers = offers.with_hsm(self.hsm.load(Ordering::SeqCst));
+        Arc::new(offers.with_keys_in_handles(false))
     }
     fn generate(&self, new: &NewKey) -> Result<KeyHandle, Error> {
         if self.fails_to_make.load(Ordering::SeqCst) {

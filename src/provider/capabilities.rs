@@ -52,6 +52,7 @@ pub struct Capabilities {
     import: Vec<KeySpec>,
     hsm: bool,
     ephemeral: bool,
+    keys_in_handles: bool,
 }
 
 impl Capabilities {
@@ -106,6 +107,15 @@ impl Capabilities {
         self
     }
 
+    /// Its keys are in their handles and it keeps none, so that of a key whose handle was never
+    /// stored nothing is left: [`find`](super::KeyProvider::find) finds no key. A vault then makes
+    /// keys in one commit instead of two, and after a crash has nothing to settle with it.
+    #[must_use]
+    pub fn with_keys_in_handles(mut self, keys_in_handles: bool) -> Self {
+        self.keys_in_handles = keys_in_handles;
+        self
+    }
+
     /// Where this is computed, or `None` if it is not offered.
     #[must_use]
     pub fn supports(&self, op: Op, alg: impl Into<Alg>, spec: KeySpec) -> Option<Place> {
@@ -148,6 +158,19 @@ impl Capabilities {
     #[must_use]
     pub fn is_ephemeral(&self) -> bool {
         self.ephemeral
+    }
+
+    /// Whether its keys are in their handles, and nowhere else.
+    ///
+    /// ```
+    /// use strongroom::KeyProvider;
+    /// use strongroom::software::Software;
+    /// assert!(Software::ephemeral()?.capabilities().keys_in_handles());
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    #[must_use]
+    pub fn keys_in_handles(&self) -> bool {
+        self.keys_in_handles
     }
 }
 

@@ -26,4 +26,5 @@ pub(super) fn table(ephemeral: bool) -> Capabilities {
         .with_generate(KeySpec::ALL.iter().copied())
         .with_import(KeySpec::ALL.iter().copied())
         .with_ephemeral(ephemeral)
+        .with_keys_in_handles(true)
 }

@@ -8,6 +8,9 @@
 //! the key all the same (a token that answers too late has): then it is destroyed again. A
 //! crash after 1 or 2 leaves the pending record; see [`settle`](super::settle).
 //!
+//! Of a provider whose [keys are in their handles](crate::provider::Capabilities::keys_in_handles)
+//! nothing can be left behind: without step 3 there is no key. There is no step 1 then.
+//!
 //! One process at a time opens a store. Within it, what is being made is known, and
 //! settling leaves it alone.
 
@@ -17,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::attributes::check_ops;
 use super::providers::Providers;
 use super::record::{
-    DeletedRecord, KeyRecord, PendingRecord, VersionFacts, VersionRecord, deleted_record,
+    DeletedRecord, KeyRecord, PendingRecord, VersionFacts, VersionRecord, as_asked, deleted_record,
     destroying_record, key_record, pending_record, version_record,
 };
 use super::release_policy::{ReleasePolicy, check_export};
@@ -133,26 +136,48 @@ impl Core {
         make: impl FnOnce(&NewKey) -> Result<KeyHandle, Error>,
     ) -> Result<(KeyName, KeyVersion), Error> {
         let New {
-            task,
             name,
             spec,
             options,
             provider,
-            current,
             now,
+            ..
         } = new;
         let (facts, id) = self.plan(name, spec, options, &**provider, now)?;
-        let new = NewKey::new(id, spec)?
+        let version = facts.version;
+        let asked = NewKey::new(id, spec)?
             .with_label(name.as_str())
             .with_ops(facts.ops)?
             .with_exportable(facts.attributes.exportable);
+        let made = match provider.capabilities().keys_in_handles() {
+            true => self.make_at_once(new, &facts, id, || make(&asked)),
+            false => self.make_in_steps(new, facts, id, || make(&asked)),
+        };
+        made.map(|name| (name, version))
+    }
+
+    fn make_in_steps(
+        &self,
+        new: New<'_>,
+        facts: VersionFacts,
+        id: ProviderKeyId,
+        make: impl FnOnce() -> Result<KeyHandle, Error>,
+    ) -> Result<KeyName, Error> {
+        let New {
+            task,
+            name,
+            options,
+            provider,
+            current,
+            ..
+        } = new;
         let pending = PendingRecord {
             action: task.action(),
             caller: self.caller.clone(),
             facts,
             provider: provider.id().clone(),
             id,
-            spec,
+            spec: new.spec,
             replaces: match current {
                 Becoming::InPlaceOf(version) => Some(version),
                 _ => None,
@@ -164,13 +189,13 @@ impl Core {
         let _making = making.ok_or(ErrorKind::Conflict)?;
         let planned = [Change::insert(key, pending.encode()?)];
         let revision = self.within_limits(name, || self.store.commit(&planned))?;
-        let made = make(&new).and_then(|handle| pending.check(handle));
+        let made = make().and_then(|handle| pending.check(handle));
         let made = made.map(|handle| {
             let publish = Publish::pending(revision, current, &pending);
             self.publish(task, &pending.facts, &handle, publish)
         });
         match made {
-            Ok(Ok(name)) => Ok((name, pending.facts.version)),
+            Ok(Ok(name)) => Ok(name),
             // It is not known whether the store has it: settling finds out.
             Ok(Err(error)) if !is_refusal(&error) => Err(error),
             Ok(Err(error)) | Err(error) => {
@@ -178,6 +203,25 @@ impl Core {
                 Err(error)
             }
         }
+    }
+
+    fn make_at_once(
+        &self,
+        new: New<'_>,
+        facts: &VersionFacts,
+        id: ProviderKeyId,
+        make: impl FnOnce() -> Result<KeyHandle, Error>,
+    ) -> Result<KeyName, Error> {
+        let provider = &**new.provider;
+        let handle = as_asked(make()?, (provider.id(), id, new.spec))?;
+        let how = Publish::new(new.current, new.options.release_policy.as_ref());
+        let publish = || self.publish(new.task, facts, &handle, how);
+        let published = self.within_limits(new.name, publish);
+        if published.as_ref().is_err_and(is_refusal) {
+            // The provider may remember it; that it is gone already is no failure.
+            let _ = provider.destroy(&handle);
+        }
+        published
     }
 
     /// Everything about the new version that does not need the key, and an id for that.

@@ -275,13 +275,9 @@ impl VersionWire {
 }
 
 impl PendingRecord {
-    /// The key that was asked for, and not another one that a provider answers with.
+    /// The key that it names.
     pub(super) fn check(&self, made: KeyHandle) -> Result<KeyHandle, Error> {
-        let asked = (&self.provider, self.id, self.spec);
-        if (made.provider(), made.id(), made.spec()) != asked {
-            return Err(ErrorKind::FaultDetected.into());
-        }
-        Ok(made)
+        as_asked(made, (&self.provider, self.id, self.spec))
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, Error> {
@@ -321,6 +317,17 @@ impl PendingRecord {
             release_policy: read_release(wire.release_policy)?,
         })
     }
+}
+
+/// The key that was asked for, and not another one that a provider answers with.
+pub(super) fn as_asked(
+    made: KeyHandle,
+    asked: (&ProviderId, ProviderKeyId, KeySpec),
+) -> Result<KeyHandle, Error> {
+    if (made.provider(), made.id(), made.spec()) != asked {
+        return Err(ErrorKind::FaultDetected.into());
+    }
+    Ok(made)
 }
 
 fn read_release(wire: Option<ReleaseWire>) -> Result<Option<ReleasePolicy>, Error> {

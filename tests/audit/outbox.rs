@@ -8,7 +8,8 @@ use std::thread;
 
 use serde_json::Value;
 use strongroom::audit::JsonLinesAudit;
-use strongroom::provider::{KeyProvider, NewKey};
+use strongroom::fit::{SignRequest, Signature};
+use strongroom::provider::{Capabilities, Health, KeyProvider, NewKey};
 use strongroom::software::Software;
 use strongroom::store::MemoryStore;
 use strongroom::vault::access::{AccessModel, Caller, Permission, Role, Scope};
@@ -17,7 +18,9 @@ use strongroom::vault::{
     Outcome, Record, RotationPolicy, SignInput, SignItem, Store, Tags, Target, Trigger, UnixTime,
     Vault, VaultBuilder,
 };
-use strongroom::{Curve, EncryptAlg, Error, ErrorKind, KeySpec, Op, ProviderKeyId, SignAlg};
+use strongroom::{
+    Curve, EncryptAlg, Error, ErrorKind, KeyHandle, KeySpec, Op, ProviderId, ProviderKeyId, SignAlg,
+};
 
 use crate::common::refusal;
 use crate::store::{Through, dying};
@@ -77,6 +80,38 @@ impl Sink {
     }
 }
 
+/// A provider of which keys may be left behind, as of a token.
+#[derive(Debug)]
+struct Keeping(Arc<Software>);
+
+impl KeyProvider for Keeping {
+    fn id(&self) -> &ProviderId {
+        self.0.id()
+    }
+    fn capabilities(&self) -> Arc<Capabilities> {
+        let offers = Capabilities::clone(&self.0.capabilities());
+        offers.with_keys_in_handles(false).into()
+    }
+    fn generate(&self, new: &NewKey) -> Result<KeyHandle, Error> {
+        self.0.generate(new)
+    }
+    fn find(&self, id: &ProviderKeyId) -> Result<Option<KeyHandle>, Error> {
+        self.0.find(id)
+    }
+    fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {
+        self.0.destroy(key)
+    }
+    fn sign(&self, request: &SignRequest<'_>) -> Result<Signature, Error> {
+        self.0.sign(request)
+    }
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        self.0.random(out)
+    }
+    fn health(&self) -> Health {
+        self.0.health()
+    }
+}
+
 /// What outlives a process, and vaults on it.
 struct World {
     provider: Arc<Software>,
@@ -104,6 +139,13 @@ impl World {
 
     fn open(&self) -> Vault {
         self.builder().build().unwrap()
+    }
+
+    /// One whose store dies after so many commits, and whose provider may leave keys behind.
+    fn dying(&self, commits: usize) -> VaultBuilder {
+        self.builder()
+            .provider(Arc::new(Keeping(self.provider.clone())))
+            .store(Arc::new(dying(self.store.clone(), commits)))
     }
 
     fn all(&self) -> Vec<(String, Record)> {
@@ -459,8 +501,7 @@ fn a_commit_whose_answer_is_lost_has_its_event() {
 fn what_never_came_to_be_is_said_before_it_is_forgotten() {
     let world = World::new();
     // Its key was never made: the process died after the first commit.
-    let store = Arc::new(dying(world.store.clone(), 1));
-    let quiet = world.builder().store(store).audit(Arc::new(NoAudit));
+    let quiet = world.dying(1).audit(Arc::new(NoAudit));
     assert!(create(&quiet.build().unwrap(), "k").is_err());
     let pending = || world.store.scan("pending/", None, 9).unwrap().len();
     assert_eq!(pending(), 1);
@@ -488,8 +529,7 @@ fn what_is_settled_later_is_its_callers() {
     drop(vault);
     let alice = || Caller::new("alice").unwrap();
     let dies_after = |commits| {
-        let store = Arc::new(dying(world.store.clone(), commits));
-        let vault = world.builder().store(store).build().unwrap();
+        let vault = world.dying(commits).build().unwrap();
         vault.as_caller(alice())
     };
     assert!(create(&dies_after(1), "new").is_err());

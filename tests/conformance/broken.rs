@@ -40,6 +40,7 @@ pub(crate) enum Fault {
     GivesAnotherId,
     GivesOneKeyTwice,
     FindsEverything,
+    SaysThatItKeepsKeys,
     CannotDestroyTwice,
     ConstantRandomness,
     LeavesTheEndOfTheBuffer,
@@ -133,6 +134,10 @@ pub(crate) const FAULTS: &[(Fault, &[&str])] = &[
     ),
     (Fault::GivesOneKeyTwice, &["generated_keys_differ"]),
     (Fault::FindsEverything, &["keys_are_found_by_their_id"]),
+    (
+        Fault::SaysThatItKeepsKeys,
+        &["keys_are_found_by_their_id", "destroyed_keys_are_gone"],
+    ),
     (Fault::CannotDestroyTwice, &["destroyed_keys_are_gone"]),
     (Fault::ConstantRandomness, &["randomness_fills_and_differs"]),
     (
@@ -239,6 +244,7 @@ impl KeyProvider for Provider {
             .with_generate(KeySpec::ALL.iter().copied())
             .with_import(importable)
             .with_ephemeral(true)
+            .with_keys_in_handles(!self.is(Fault::SaysThatItKeepsKeys))
             .into()
     }
 

@@ -30,9 +30,10 @@ impl SignOnly {
                 place,
             })
         });
+        let offers = Capabilities::new(rows).with_generate([SPEC]);
         SignOnly {
             inner: Software::ephemeral().expect("a backend"),
-            offers: Capabilities::new(rows).with_generate([SPEC]).into(),
+            offers: offers.with_keys_in_handles(true).into(),
         }
     }
 }

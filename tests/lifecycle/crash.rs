@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use strongroom::jwk::SecretJwk;
+use strongroom::seal::SealingKey;
+use strongroom::software::Software;
 use strongroom::store::MemoryStore;
 use strongroom::vault::{
     BackupKey, Key, KeyOptions, ManualClock, NoAudit, RotationPolicy, Store, Trigger, Vault,
@@ -102,6 +104,29 @@ fn is_whole_or_absent(vault: &Vault, made: Result<Key, Error>) {
 #[test]
 fn create() {
     at_each_call(|_| (), make, is_whole_or_absent);
+}
+
+/// Of a key that is in its handle nothing can be left behind: it takes one commit, before which it
+/// is absent and after which it is whole.
+#[test]
+fn create_of_a_key_in_its_handle() {
+    let software = Arc::new(Software::new(SealingKey::from_bytes([7; 32])).unwrap());
+    let open = |store: Arc<dyn Store>| {
+        let vault = Vault::builder().provider(software.clone()).store(store);
+        vault.audit(Arc::new(NoAudit)).build().unwrap()
+    };
+    for (calls, after) in [(1, false), (1, true), (2, false)] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let fuse = Fuse::at(calls, after);
+        let made = make(&open(Arc::new(mortal(store.clone(), fuse.clone()))));
+        assert_eq!(fuse.has_blown(), calls == 1, "one commit");
+        assert_eq!(made.is_err(), calls == 1);
+        let vault = open(store.clone());
+        assert!(vault.settle().unwrap().is_empty());
+        assert_eq!(vault.latest("k").is_ok(), after || calls == 2);
+        is_whole_or_absent(&vault, made);
+        assert!(store.scan("pending/", None, 1).unwrap().is_empty());
+    }
 }
 
 #[test]

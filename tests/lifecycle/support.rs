@@ -141,7 +141,8 @@ impl KeyProvider for Token {
     }
     fn capabilities(&self) -> Arc<Capabilities> {
         let offers = Capabilities::clone(&self.inner.capabilities());
-        Arc::new(offers.with_hsm(self.hsm).with_ephemeral(false))
+        let offers = offers.with_hsm(self.hsm).with_ephemeral(false);
+        Arc::new(offers.with_keys_in_handles(false))
     }
     fn generate(&self, new: &NewKey) -> Result<KeyHandle, Error> {
         self.fuse.run(|| self.keep(self.inner.generate(new)))
