@@ -82,19 +82,12 @@ impl Drop for Rows {
     }
 }
 
-/// Room to compute in: for a product, and for twice what is squared.
-struct Room {
+/// A number that is multiplied again and again; all its digits are below `2^52`.
+struct Power<'a> {
+    m: &'a Moduli,
+    digits: Rows,
+    /// Columns of a product, twice as many.
     t: Rows,
-    twice: Rows,
-}
-
-impl Room {
-    fn new(len: usize) -> Self {
-        Room {
-            t: Rows::zero(2 * len),
-            twice: Rows::zero(len),
-        }
-    }
 }
 
 /// The moduli of the lanes, as [`Wide`] has them.
@@ -161,45 +154,35 @@ fn write<const N: usize>(
 )]
 fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -> Rows {
     let len = m.len();
-    let mut room = Room::new(len);
+    let mut power = Power::of(m, &base.0);
+    power.times(&m.enter.0);
     // The entries one after the other: 1, x, x^2 and so on.
     let mut table = Rows::zero(len << WINDOW);
     table.0[..len].copy_from_slice(&m.one.0);
-    let mut power = Rows::zero(len);
-    mul(m, &mut power, &base.0, &m.enter.0, &mut room);
-    table.0[len..2 * len].copy_from_slice(&power.0);
+    table.0[len..2 * len].copy_from_slice(&power.digits.0);
     for i in 2..1 << WINDOW {
         let (known, next) = table.0.split_at_mut(i * len);
-        mul(
-            m,
-            &mut power,
-            &known[(i - 1) * len..],
-            &known[len..2 * len],
-            &mut room,
-        );
-        next[..len].copy_from_slice(&power.0);
+        power.times(&known[len..2 * len]);
+        next[..len].copy_from_slice(&power.digits.0);
     }
 
     let window = |at| exponents.map(|e| limbs::bits(e, at) & ((1 << WINDOW) - 1));
     let mut places = (0..64 * N).step_by(WINDOW).rev();
-    select(
-        &mut power,
-        &table,
-        &window(places.next().unwrap_or_default()),
-    );
+    let first = places.next().unwrap_or_default();
+    select(&mut power.digits, &table, &window(first));
     let mut factor = Rows::zero(len);
     for at in places {
         for _ in 0..WINDOW {
-            square(m, &mut power, &mut room);
+            power.square();
         }
         select(&mut factor, &table, &window(at));
-        mul_assign(m, &mut power, &factor.0, &mut room);
+        power.times(&factor.0);
     }
     // Times 1: out of Montgomery's form, and at most n.
     let mut one = Rows::zero(len);
     one.0[0] = Row([1; LANES]);
-    mul_assign(m, &mut power, &one.0, &mut room);
-    power
+    power.times(&one.0);
+    power.digits
 }
 
 #[cfg_attr(
@@ -207,19 +190,17 @@ fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn pow_vartime(m: &Moduli, base: &Rows, e: u64) -> Rows {
-    let mut room = Room::new(m.len());
-    let mut entered = Rows::zero(m.len());
-    mul(m, &mut entered, &base.0, &m.enter.0, &mut room);
-    let mut power = Rows(entered.0.clone());
+    let mut power = Power::of(m, &base.0);
+    power.times(&m.enter.0);
+    let entered = Rows(power.digits.0.clone());
     for bit in (0..e.ilog2()).rev() {
-        square(m, &mut power, &mut room);
+        power.square();
         if (e >> bit) & 1 == 1 {
             // The last factor is not in Montgomery's form, and so the power neither.
-            let factor = if bit == 0 { base } else { &entered };
-            mul_assign(m, &mut power, &factor.0, &mut room);
+            power.times(if bit == 0 { &base.0 } else { &entered.0 });
         }
     }
-    power
+    power.digits
 }
 
 /// In each lane the entry that its window names. All are read, whichever are wanted.
@@ -230,93 +211,88 @@ fn pow_vartime(m: &Moduli, base: &Rows, e: u64) -> Rows {
 fn select(out: &mut Rows, table: &Rows, wanted: &[u64; LANES]) {
     let wanted = lanes::load(black_box(wanted));
     let len = out.0.len();
-    let mut hits = [0; 1 << WINDOW];
-    for (i, hit) in (0..).zip(&mut hits) {
-        *hit = lanes::equal(lanes::splat(i), wanted);
-    }
-    for (j, row) in out.0.iter_mut().enumerate() {
-        let mut found = lanes::splat(0);
-        for (i, hit) in hits.iter().enumerate() {
-            found = lanes::or_where(*hit, found, lanes::load(&table.0[i * len + j].0));
+    for (at, out) in (0..).step_by(BLOCK).zip(out.0.as_chunks_mut::<BLOCK>().0) {
+        let mut found = [lanes::splat(0); BLOCK];
+        for (i, entry) in (0..).zip(table.0.chunks_exact(len)) {
+            let hit = lanes::equal(lanes::splat(i), wanted);
+            for (r, row) in entry[at..at + BLOCK].iter().enumerate() {
+                found[r] = lanes::or_where(hit, found[r], lanes::load(&row.0));
+            }
         }
-        lanes::store(found, &mut row.0);
-    }
-}
-
-/// `out = a b / R mod n`, below `2 n`.
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma,avx512vl")
-)]
-fn mul(m: &Moduli, out: &mut Rows, a: &[Row], b: &[Row], room: &mut Room) {
-    product(&mut room.t, a, b);
-    reduce(m, out, &mut room.t);
-}
-
-/// `a` becomes `a b / R mod n`.
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma,avx512vl")
-)]
-fn mul_assign(m: &Moduli, a: &mut Rows, b: &[Row], room: &mut Room) {
-    product(&mut room.t, &a.0, b);
-    reduce(m, a, &mut room.t);
-}
-
-/// `t = a b`.
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma,avx512vl")
-)]
-fn product(t: &mut Rows, a: &[Row], b: &[Row]) {
-    let mut filled = 0;
-    for (i, block) in b.as_chunks::<BLOCK>().0.iter().enumerate() {
-        add_rows(&mut t.0[i * BLOCK..], filled, a, block);
-        filled = a.len();
-    }
-}
-
-/// `a` becomes `a a / R mod n`: each pair of digits once, one of them doubled, and the squares.
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma,avx512vl")
-)]
-fn square(m: &Moduli, a: &mut Rows, room: &mut Room) {
-    let Room { t, twice } = room;
-    double(twice, a);
-    let (len, mut filled) = (a.0.len(), 0);
-    for (i, block) in a.0.as_chunks::<BLOCK>().0.iter().enumerate() {
-        let at = i * BLOCK;
-        add_square(&mut t.0[2 * at..], filled, block);
-        if let Some(behind) = twice.0.get_mut(at + BLOCK) {
-            // What was carried to it is the block's own.
-            let digit = lanes::and(lanes::load(&behind.0), lanes::splat(!1));
-            lanes::store(digit, &mut behind.0);
-            let filled = filled.max(2 * BLOCK) - BLOCK;
-            add_rows(
-                &mut t.0[2 * at + BLOCK..],
-                filled,
-                &twice.0[at + BLOCK..],
-                block,
-            );
+        for r in 0..BLOCK {
+            lanes::store(found[r], &mut out[r].0);
         }
-        filled = len - at - BLOCK;
     }
-    reduce(m, a, t);
 }
 
-/// `twice = 2 a`, for a number of which the digits have room for another bit.
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma,avx512vl")
-)]
-fn double(twice: &mut Rows, a: &Rows) {
-    let (mask, mut below) = (lanes::splat(MASK52), lanes::splat(0));
-    for (to, from) in twice.0.iter_mut().zip(&a.0) {
-        let digit = lanes::load(&from.0);
-        let doubled = lanes::and(lanes::shl::<1>(digit), mask);
-        lanes::store(lanes::or(doubled, lanes::shr::<51>(below)), &mut to.0);
-        below = digit;
+impl<'a> Power<'a> {
+    fn of(m: &'a Moduli, number: &[Row]) -> Self {
+        Power {
+            m,
+            digits: Rows(number.to_vec()),
+            t: Rows::zero(2 * m.len()),
+        }
+    }
+
+    /// The number times `b / R mod n`, below `2 n`.
+    #[cfg_attr(
+        not(strongroom_emulated_lanes),
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
+    )]
+    fn times(&mut self, b: &[Row]) {
+        let Power { digits, t, .. } = self;
+        let mut filled = 0;
+        for (i, block) in b.as_chunks::<BLOCK>().0.iter().enumerate() {
+            add_rows(&mut t.0[i * BLOCK..], filled, &digits.0, block);
+            filled = digits.0.len();
+        }
+        self.reduce();
+    }
+
+    /// The number times itself `/ R mod n`, below `2 n`: each pair of digits once, twice that, and the
+    /// squares.
+    #[cfg_attr(
+        not(strongroom_emulated_lanes),
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
+    )]
+    fn square(&mut self) {
+        let Power { digits, t, .. } = self;
+        let blocks = digits.0.as_chunks::<BLOCK>().0;
+        for (i, block) in blocks.iter().enumerate() {
+            let at = i * BLOCK;
+            // With what is below it. The block before has not come as far.
+            let filled = at.saturating_sub(BLOCK);
+            add_rows(&mut t.0[at..], filled, &digits.0[..at], block);
+        }
+        for (i, block) in blocks.iter().enumerate() {
+            add_square(&mut t.0[2 * i * BLOCK..], block, i + 1 == blocks.len());
+        }
+        self.reduce();
+    }
+
+    /// The columns divided by `R`, modulo `n`, below `2 n`.
+    ///
+    /// A column is the sum of at most `2 x 80 x 2` halves of products below `2^52` in the product,
+    /// doubled where it is a square, and `2 x 80` in the reduction: below `2^62`.
+    #[cfg_attr(
+        not(strongroom_emulated_lanes),
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
+    )]
+    fn reduce(&mut self) {
+        let Power { m, digits, t } = self;
+        let last = m.len() - BLOCK;
+        for at in (0..last).step_by(BLOCK) {
+            clear_block(m, &mut t.0[at..], |t, at, column| {
+                lanes::store(column, &mut t[at].0)
+            });
+        }
+        // What is whole now is carried at once, beside the products.
+        let (mask, mut carry) = (lanes::splat(MASK52), lanes::splat(0));
+        clear_block(m, &mut t.0[last..], |_, j, column| {
+            let sum = lanes::add(column, carry);
+            carry = lanes::shr::<52>(sum);
+            lanes::store(lanes::and(sum, mask), &mut digits.0[j].0);
+        });
     }
 }
 
@@ -340,6 +316,23 @@ fn load_block(rows: &[Row; BLOCK]) -> [V; BLOCK] {
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
 fn add_rows(t: &mut [Row], filled: usize, a: &[Row], block: &[Row; BLOCK]) {
+    add_rows_and(t, filled, a, block, |t, at, column| {
+        lanes::store(column, &mut t[at].0);
+    });
+}
+
+/// The same, but each column is given to `put` once it is whole, from the least on.
+#[cfg_attr(
+    not(strongroom_emulated_lanes),
+    target_feature(enable = "avx512f,avx512ifma,avx512vl")
+)]
+fn add_rows_and(
+    t: &mut [Row],
+    filled: usize,
+    a: &[Row],
+    block: &[Row; BLOCK],
+    mut put: impl FnMut(&mut [Row], usize, V),
+) {
     let (zero, block) = (lanes::splat(0), load_block(block));
     let mut columns = [zero; BLOCK];
     if filled > 0 {
@@ -360,24 +353,33 @@ fn add_rows(t: &mut [Row], filled: usize, a: &[Row], block: &[Row; BLOCK]) {
             columns[r] = lanes::madd_hi(columns[r], a, block[r - 1]);
         }
         above = lanes::madd_hi(above, a, block[BLOCK - 1]);
-        lanes::store(columns[0], &mut t[j].0);
+        put(t, j, columns[0]);
         // Spelled out, so that the columns stay in registers.
         let [_, c1, c2, c3, c4, c5, c6, c7, c8, c9] = columns;
         columns = [c1, c2, c3, c4, c5, c6, c7, c8, c9, above];
     }
     for r in 0..BLOCK {
-        lanes::store(columns[r], &mut t[a.len() + r].0);
+        put(t, a.len() + r, columns[r]);
     }
 }
 
-/// `t +=` the square of a block, of whose columns only the first `filled` hold anything.
+/// `t = 2 t +` the square of a block. The second half of the last such columns holds nothing.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn add_square(t: &mut [Row], filled: usize, block: &[Row; BLOCK]) {
+fn add_square(t: &mut [Row], block: &[Row; BLOCK], is_last: bool) {
     let block = load_block(block);
     let mut columns = [lanes::splat(0); 2 * BLOCK];
+    // By whole blocks, so that the columns stay in registers.
+    for r in 0..BLOCK {
+        columns[r] = lanes::load(&t[r].0);
+    }
+    if !is_last {
+        for r in BLOCK..2 * BLOCK {
+            columns[r] = lanes::load(&t[r].0);
+        }
+    }
     for i in 0..BLOCK {
         for j in i + 1..BLOCK {
             columns[i + j] = lanes::madd_lo(columns[i + j], block[i], block[j]);
@@ -389,40 +391,8 @@ fn add_square(t: &mut [Row], filled: usize, block: &[Row; BLOCK]) {
         columns[2 * i] = lanes::madd_lo(lanes::shl::<1>(low), block[i], block[i]);
         columns[2 * i + 1] = lanes::madd_hi(lanes::shl::<1>(high), block[i], block[i]);
     }
-    // By whole blocks, so that the columns stay in registers.
-    if filled > 0 {
-        for r in 0..BLOCK {
-            columns[r] = lanes::add(columns[r], lanes::load(&t[r].0));
-        }
-    }
-    if filled > BLOCK {
-        for r in BLOCK..2 * BLOCK {
-            columns[r] = lanes::add(columns[r], lanes::load(&t[r].0));
-        }
-    }
     for r in 0..2 * BLOCK {
         lanes::store(columns[r], &mut t[r].0);
-    }
-}
-
-/// `out = t / R mod n`, below `2 n`, with all digits below `2^52`.
-///
-/// A column is the sum of at most `2 x 80 x 2` halves of products below `2^52` in the product,
-/// doubled where it is a square, and `2 x 80` in the reduction: below `2^62`.
-#[cfg_attr(
-    not(strongroom_emulated_lanes),
-    target_feature(enable = "avx512f,avx512ifma,avx512vl")
-)]
-fn reduce(m: &Moduli, out: &mut Rows, t: &mut Rows) {
-    let len = m.len();
-    for at in (0..len).step_by(BLOCK) {
-        clear_block(m, &mut t.0[at..]);
-    }
-    let (mask, mut carry) = (lanes::splat(MASK52), lanes::splat(0));
-    for (row, from) in out.0.iter_mut().zip(&t.0[len..]) {
-        let sum = lanes::add(lanes::load(&from.0), carry);
-        carry = lanes::shr::<52>(sum);
-        lanes::store(lanes::and(sum, mask), &mut row.0);
     }
 }
 
@@ -432,7 +402,7 @@ fn reduce(m: &Moduli, out: &mut Rows, t: &mut Rows) {
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn clear_block(m: &Moduli, t: &mut [Row]) {
+fn clear_block(m: &Moduli, t: &mut [Row], put: impl FnMut(&mut [Row], usize, V)) {
     let (zero, mask) = (lanes::splat(0), lanes::splat(MASK52));
     let n0 = lanes::load(&m.n0.0);
     let mut n = [zero; BLOCK];
@@ -465,5 +435,5 @@ fn clear_block(m: &Moduli, t: &mut [Row]) {
     for r in 0..BLOCK {
         lanes::store(columns[r], &mut t[BLOCK + r].0);
     }
-    add_rows(&mut t[BLOCK..], m.len(), &m.n.0[BLOCK..], &factor);
+    add_rows_and(&mut t[BLOCK..], m.len(), &m.n.0[BLOCK..], &factor, put);
 }
