@@ -328,14 +328,14 @@ impl Core {
         };
         let version = version_record(&facts.name, facts.version);
         let pending = pending_record(&facts.name, facts.version);
-        for attempt in 0..COMMIT_TRIES {
+        for _ in 0..COMMIT_TRIES {
             // With room for those to the name and for the event.
             let mut changes = Vec::with_capacity(6);
             changes.push(Change::insert(version.clone(), record.encode()?));
             if let Some(revision) = how.pending {
                 changes.push(Change::remove(pending.clone(), revision));
             }
-            let name = self.point_at(facts, how, hsm, attempt > 0, &mut changes)?;
+            let name = self.point_at(facts, how, hsm, &mut changes)?;
             let id = KeyId::new(self.host.clone(), name.clone(), facts.version);
             match task.commit(&Target::Key(id), changes) {
                 Err(error) if *error.kind() == ErrorKind::Conflict => {}
@@ -359,7 +359,6 @@ impl Core {
         facts: &VersionFacts,
         how: Publish<'_>,
         hsm: bool,
-        again: bool,
         changes: &mut Vec<Change>,
     ) -> Result<KeyName, Error> {
         let key = key_record(&facts.name);
@@ -399,12 +398,8 @@ impl Core {
             ));
             return Ok(record.key.name);
         }
-        let is_new = matches!(current, Becoming::Always | Becoming::Settled(_));
-        if again || !is_new {
-            // At first it need not be asked: the commit is refused, and this tried again, if it is.
-            self.check_not_deleted(&facts.name)?;
-        }
-        if !is_new {
+        self.check_not_deleted(&facts.name)?;
+        if !matches!(current, Becoming::Always | Becoming::Settled(_)) {
             return Err(ErrorKind::NotFound.into());
         }
         let mut record = KeyRecord::new(facts.name.clone(), facts.version);
