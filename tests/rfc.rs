@@ -205,7 +205,7 @@ fn rfc6979_deterministic_ecdsa() {
             panic!("no point");
         };
         let point = (case.octets("ux"), case.octets("uy"));
-        assert_eq!(public.coordinates(), point);
+        assert_eq!(public.coordinates(), (&*point.0, &*point.1));
 
         let (hash, alg) = match (case.text("hash"), curve) {
             ("SHA-256", _) => (Hash::Sha256, SignAlg::Es256),

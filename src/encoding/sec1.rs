@@ -69,12 +69,12 @@ pub(super) fn write(
     secret: &EcSecret,
     with_curve: bool,
 ) -> Result<SecretBytes, Error> {
-    let point = public.to_sec1();
+    let point = public.sec1();
     let curve = EcParameters::NamedCurve(oid::curve_oid(public.curve()));
     let key = EcPrivateKey {
         private_key: secret.d.expose(),
         parameters: with_curve.then_some(curve),
-        public_key: Some(&point),
+        public_key: Some(point),
     };
     encode_secret(WHOLE, &key)
 }
@@ -111,7 +111,7 @@ mod tests {
         let key = SecretJwk::from_ec_scalar(Curve::P256, &[7; 32]).unwrap();
         let other = SecretJwk::from_ec_scalar(Curve::P256, &[8; 32]).unwrap();
         let point = |key: &SecretJwk| match key.public().key() {
-            PublicKey::Ec(public) => public.to_sec1(),
+            PublicKey::Ec(public) => public.sec1().to_vec(),
             _ => unreachable!(),
         };
         let good = der(&[7; 32], Some(Curve::P256), Some(&point(&key)));

@@ -40,7 +40,7 @@ impl Jwk {
             PublicKey::Rsa(key) => write(oid::rsa(), &pkcs1::write_public(key)?),
             PublicKey::Ec(key) => {
                 let curve = oid::curve_oid(key.curve());
-                write(oid::ec(&curve), &key.to_sec1())
+                write(oid::ec(&curve), key.sec1())
             }
             PublicKey::Oct(_) => Err(not_with_key()),
         }
@@ -85,7 +85,7 @@ mod tests {
             unreachable!()
         };
         let (x, y) = point.coordinates();
-        let compressed = [&[2 + y[31] % 2][..], &x].concat();
+        let compressed = [&[2 + y[31] % 2][..], x].concat();
         let oid = oid::curve_oid(Curve::P256);
         let error = Jwk::from_spki_der(&write(oid::ec(&oid), &compressed).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "`point` is not correctly encoded");

@@ -12,7 +12,12 @@ use crate::secret::SecretBytes;
 /// A public point, on its curve by construction and not the identity (the invalid-curve
 /// attack reads a private key off points that are not).
 #[derive(Clone, PartialEq, Eq)]
-pub struct EcPublic(pub(crate) EcPoint, pub(crate) Precomputed);
+pub struct EcPublic {
+    curve: Curve,
+    /// Uncompressed.
+    point: Box<[u8]>,
+    pub(crate) precomputed: Precomputed,
+}
 
 /// What verifying has computed from a point and keeps with it: no part of its value.
 #[derive(Clone, Default)]
@@ -26,42 +31,31 @@ impl PartialEq for Precomputed {
 
 impl Eq for Precomputed {}
 
-/// The point in the form that computes.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum EcPoint {
-    P256(p256::ecdsa::VerifyingKey),
-    P384(p384::ecdsa::VerifyingKey),
-    P521(p521::ecdsa::VerifyingKey),
-    P256K(k256::ecdsa::VerifyingKey),
-}
-
-/// Runs the same expression for each curve with its crate named `$curve`.
+/// Runs the same expression for each curve with its crate named `$module`.
 macro_rules! each_curve {
-    ($value:expr, $module:ident, $variant:ident => $body:expr) => {
-        match $value {
-            Curve::P256 => {
-                use EcPoint::P256 as $variant;
+    ($curve:expr, $module:ident => $body:expr) => {
+        match $curve {
+            $crate::alg::Curve::P256 => {
                 use p256 as $module;
                 $body
             }
-            Curve::P384 => {
-                use EcPoint::P384 as $variant;
+            $crate::alg::Curve::P384 => {
                 use p384 as $module;
                 $body
             }
-            Curve::P521 => {
-                use EcPoint::P521 as $variant;
+            $crate::alg::Curve::P521 => {
                 use p521 as $module;
                 $body
             }
-            Curve::P256K => {
-                use EcPoint::P256K as $variant;
+            $crate::alg::Curve::P256K => {
                 use k256 as $module;
                 $body
             }
         }
     };
 }
+
+pub(crate) use each_curve;
 
 /// The first byte of an uncompressed point (SEC 1 section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
@@ -98,55 +92,41 @@ impl EcPublic {
         if point.len() != 1 + 2 * curve.field_len() || point.first() != Some(&UNCOMPRESSED) {
             return Err(Error::invalid("point", Rule::Encoding));
         }
-        let on_curve = each_curve!(curve, module, Variant =>
-            module::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Variant));
-        on_curve
-            .map(EcPublic::from_point)
-            .map_err(|_| Error::invalid("point", Rule::NotOnCurve))
-    }
-
-    /// A point that the curve's crate has checked.
-    pub(crate) fn from_point(point: EcPoint) -> Self {
-        EcPublic(point, Precomputed::default())
+        let on_curve = each_curve!(curve, module =>
+            module::ecdsa::VerifyingKey::from_sec1_bytes(point).map(drop));
+        on_curve.map_err(|_| Error::invalid("point", Rule::NotOnCurve))?;
+        Ok(EcPublic {
+            curve,
+            point: point.into(),
+            precomputed: Precomputed::default(),
+        })
     }
 
     /// The curve.
     #[must_use]
     pub fn curve(&self) -> Curve {
-        match self.0 {
-            EcPoint::P256(_) => Curve::P256,
-            EcPoint::P384(_) => Curve::P384,
-            EcPoint::P521(_) => Curve::P521,
-            EcPoint::P256K(_) => Curve::P256K,
-        }
+        self.curve
     }
 
     /// The point, uncompressed (SEC 1 section 2.3.3): `04 || x || y`.
     #[must_use]
-    pub fn to_sec1(&self) -> Vec<u8> {
-        match &self.0 {
-            EcPoint::P256(key) => key.to_sec1_point(false).as_bytes().into(),
-            EcPoint::P384(key) => key.to_sec1_point(false).as_bytes().into(),
-            EcPoint::P521(key) => key.to_sec1_point(false).as_bytes().into(),
-            EcPoint::P256K(key) => key.to_sec1_point(false).as_bytes().into(),
-        }
+    pub fn sec1(&self) -> &[u8] {
+        &self.point
     }
 
     /// The two coordinates, each as wide as the field.
     #[must_use]
-    pub fn coordinates(&self) -> (Vec<u8>, Vec<u8>) {
-        let point = self.to_sec1();
-        let width = self.curve().field_len();
+    pub fn coordinates(&self) -> (&[u8], &[u8]) {
         // Behind the first byte.
-        let both = point.get(1..).unwrap_or_default();
-        let (x, y) = both.split_at_checked(width).unwrap_or_default();
-        (x.to_vec(), y.to_vec())
+        let both = self.point.get(1..).unwrap_or_default();
+        both.split_at_checked(self.curve.field_len())
+            .unwrap_or_default()
     }
 }
 
 impl fmt::Debug for EcPublic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EcPublic({})", self.curve())
+        write!(f, "EcPublic({})", self.curve)
     }
 }
 
@@ -171,7 +151,7 @@ impl EcSecret {
         let point = engine::public_point(Path::best(kernel(curve)), d);
         let public = match point.map(|(x, y)| EcPublic::from_coordinates(curve, &x, &y)) {
             Some(Ok(public)) => public,
-            _ => EcPublic::from_point(point_by_crate(curve, d)?),
+            _ => point_by_crate(curve, d)?,
         };
         let secret = EcSecret {
             d: SecretBytes::copy_of(d),
@@ -183,7 +163,7 @@ impl EcSecret {
     pub(crate) fn for_public(public: &EcPublic, d: &[u8]) -> Result<Self, Error> {
         let (x, y) = public.coordinates();
         let path = Path::best(kernel(public.curve()));
-        let is_its = match engine::is_public_point(path, d, (&x, &y)) {
+        let is_its = match engine::is_public_point(path, d, (x, y)) {
             Some(is_its) => is_its,
             None => EcSecret::from_scalar(public.curve(), d)?.1 == *public,
         };
@@ -196,10 +176,12 @@ impl EcSecret {
     }
 }
 
-fn point_by_crate(curve: Curve, d: &[u8]) -> Result<EcPoint, Error> {
-    let point = each_curve!(curve, module, Variant =>
-        module::ecdsa::SigningKey::from_slice(d).map(|key| Variant(*key.verifying_key())));
-    point.map_err(|_| Error::invalid("d", Rule::OutOfRange))
+fn point_by_crate(curve: Curve, d: &[u8]) -> Result<EcPublic, Error> {
+    let point: Result<Vec<u8>, _> = each_curve!(curve, module =>
+        module::ecdsa::SigningKey::from_slice(d)
+            .map(|key| key.verifying_key().to_sec1_point(false).as_bytes().into()));
+    let point = point.map_err(|_| Error::invalid("d", Rule::OutOfRange))?;
+    EcPublic::from_sec1(curve, &point)
 }
 
 /// The engine's name of a curve.
@@ -280,7 +262,7 @@ mod tests {
             for d in exceptions(*curve) {
                 let expected = point_by_crate(*curve, &d).unwrap();
                 let (_, public) = EcSecret::from_scalar(*curve, &d).unwrap();
-                assert!(public.0 == expected, "{curve}");
+                assert!(public == expected, "{curve}");
                 let mut nonce = vec![0; kernel.nonce_len() - d.len()];
                 nonce.extend_from_slice(&d);
                 let input = SignInput {
@@ -290,9 +272,7 @@ mod tests {
                 };
                 for (path, refused) in Path::all(kernel).zip(&mut refused) {
                     let point = engine::public_point(path, &d);
-                    let coordinates = public.coordinates();
-                    let of = (&coordinates.0[..], &coordinates.1[..]);
-                    let is_it = engine::is_public_point(path, &d, of);
+                    let is_it = engine::is_public_point(path, &d, public.coordinates());
                     assert_eq!(is_it, point.as_ref().map(|_| true));
                     // Another nonce is taken then.
                     let signature = engine::sign_one(path, &input);
@@ -300,7 +280,7 @@ mod tests {
                     match point {
                         Some((x, y)) => {
                             let ours = EcPublic::from_coordinates(*curve, &x, &y).unwrap();
-                            assert!(ours.0 == expected, "{path:?}");
+                            assert!(ours == expected, "{path:?}");
                         }
                         None => *refused += 1,
                     }
@@ -334,11 +314,11 @@ mod tests {
             let mut last = order.clone();
             last[width - 1] -= 1;
             let (_, point) = EcSecret::from_scalar(*curve, &last).unwrap();
-            assert!(point.0 == point_by_crate(*curve, &last).unwrap(), "{curve}");
+            assert!(point == point_by_crate(*curve, &last).unwrap(), "{curve}");
             for (path, d) in paths().flat_map(|path| scalars.iter().map(move |d| (path, d))) {
                 let (x, y) = engine::public_point(path, d).unwrap();
                 let ours = EcPublic::from_coordinates(*curve, &x, &y).unwrap();
-                assert!(ours.0 == point_by_crate(*curve, d).unwrap(), "{path:?}");
+                assert!(ours == point_by_crate(*curve, d).unwrap(), "{path:?}");
                 let is_it = |d: &[u8], x: &[u8], y: &[u8]| {
                     engine::is_public_point(path, d, (x, y)).unwrap()
                 };

@@ -24,8 +24,8 @@ use std::fmt;
 use crate::alg::KeySpec;
 use crate::error::Error;
 
-pub(crate) use ec::{EcPoint, kernel};
 pub use ec::{EcPublic, EcSecret};
+pub(crate) use ec::{each_curve, kernel};
 pub use members::{MAX_JWK_LEN, MAX_MEMBERS};
 pub use meta::Meta;
 pub use oct::OctSecret;

@@ -139,7 +139,7 @@ fn blob(
     };
     let public = match public.map(Jwk::key) {
         Some(PublicKey::Rsa(key)) => [key.n(), key.e()].concat(),
-        Some(PublicKey::Ec(key)) => key.to_sec1(),
+        Some(PublicKey::Ec(key)) => key.sec1().to_vec(),
         _ => Vec::new(),
     };
     let mut hash = Sha256::new().chain_update(b"strongroom pkcs11 handle\0");
@@ -428,7 +428,7 @@ mod tests {
             let PublicKey::Ec(key) = jwk.public().key() else {
                 panic!("an EC key");
             };
-            let bare = key.to_sec1();
+            let bare = key.sec1().to_vec();
             let len = u8::try_from(bare.len()).unwrap();
             let header = if len < 128 {
                 vec![4, len]

@@ -13,7 +13,7 @@ use super::token::Desk;
 use crate::alg::{Curve, KeySpec, SignAlg, SignScheme};
 use crate::error::{Error, ErrorKind};
 use crate::fit::VerifyRequest;
-use crate::jwk::{EcPoint, EcPublic, Jwk, PublicKey};
+use crate::jwk::{EcPublic, Jwk, PublicKey, each_curve};
 use crate::public;
 
 impl Desk<'_> {
@@ -59,24 +59,14 @@ impl Desk<'_> {
 
 /// The points under which a signature verifies.
 fn candidates(curve: Curve, digest: &[u8], signature: &[u8]) -> Vec<EcPublic> {
-    macro_rules! recovered {
-        ($curve:ident, $variant:ident) => {{
-            let signature = $curve::ecdsa::Signature::from_slice(signature);
-            let signature = signature.ok();
-            let ids = (0..=ecdsa::RecoveryId::MAX).filter_map(ecdsa::RecoveryId::from_byte);
-            let keys = ids.filter_map(|id| {
-                let signature = signature.as_ref()?;
-                let key = $curve::ecdsa::VerifyingKey::recover_from_prehash(digest, signature, id);
-                key.ok()
-            });
-            keys.map(|key| EcPublic::from_point(EcPoint::$variant(key)))
-                .collect()
-        }};
-    }
-    match curve {
-        Curve::P256 => recovered!(p256, P256),
-        Curve::P384 => recovered!(p384, P384),
-        Curve::P521 => recovered!(p521, P521),
-        Curve::P256K => recovered!(k256, P256K),
-    }
+    each_curve!(curve, module => {
+        let signature = module::ecdsa::Signature::from_slice(signature).ok();
+        let ids = (0..=ecdsa::RecoveryId::MAX).filter_map(ecdsa::RecoveryId::from_byte);
+        let keys = ids.filter_map(|id| {
+            let signature = signature.as_ref()?;
+            let key = module::ecdsa::VerifyingKey::recover_from_prehash(digest, signature, id);
+            EcPublic::from_sec1(curve, key.ok()?.to_sec1_point(false).as_bytes()).ok()
+        });
+        keys.collect()
+    })
 }

@@ -214,7 +214,7 @@ impl Numbers {
             },
             PublicKey::Ec(key) => Numbers {
                 // A point is short enough for any form of DER.
-                point: OctetString::new(key.to_sec1())
+                point: OctetString::new(key.sec1())
                     .and_then(|point| point.to_der())
                     .unwrap_or_default(),
                 ..Numbers::default()

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use ecdsa::signature::hazmat::PrehashVerifier;
 
+use crate::alg::Curve;
 use crate::engine::ec::{self as engine, Curve as Kernel, Path, PublicTable, VerifyInput};
-use crate::jwk::{EcPoint, EcPublic, kernel};
+use crate::jwk::{EcPublic, each_curve, kernel};
 
 /// Checks `r || s`, each exactly as wide as the field (RFC 7518 section 3.4): a DER
 /// form or another width is a bad signature. `r` and `s` outside `1..n` are refused
@@ -39,7 +40,7 @@ pub(super) fn verify_all(items: &[Item<'_>]) -> Vec<bool> {
 fn verify_curve(curve: Kernel, items: &[&Item<'_>]) -> Vec<bool> {
     precompute(curve, items.iter().map(|(point, ..)| *point));
     let inputs = items.iter().map(|(point, digest, signature)| {
-        point.1.0.get().map(|key| VerifyInput {
+        point.precomputed.0.get().map(|key| VerifyInput {
             key,
             digest,
             signature,
@@ -57,29 +58,27 @@ fn verify_curve(curve: Kernel, items: &[&Item<'_>]) -> Vec<bool> {
 
 /// With the curve crates, which know every curve and every case.
 fn verify_by_crate(point: &EcPublic, digest: &[u8], signature: &[u8]) -> bool {
-    match &point.0 {
-        EcPoint::P256(key) => p256::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok()),
-        EcPoint::P384(key) => p384::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok()),
-        EcPoint::P521(key) => p521::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok()),
+    each_curve!(point.curve(), module => {
+        let key = module::ecdsa::VerifyingKey::from_sec1_bytes(point.sec1());
+        let signature = module::ecdsa::Signature::from_slice(signature);
         // RFC 8812 has no low-s rule and other signers do not follow one; the curve
         // crate refuses a high s, so it is brought down first. (r, s) and (r, n - s)
         // are valid or invalid together.
-        EcPoint::P256K(key) => k256::ecdsa::Signature::from_slice(signature)
-            .map(|signature| signature.normalize_s())
-            .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok()),
-    }
+        let signature = signature.map(|signature| match point.curve() {
+            Curve::P256K => signature.normalize_s(),
+            _ => signature,
+        });
+        matches!((key, signature), (Ok(key), Ok(signature))
+            if key.verify_prehash(digest, &signature).is_ok())
+    })
 }
 
 /// For tests: the verdict as a key's users get it, and of the crate; and whether each path of
 /// the engine, if it tells anything, tells the same, alone and beside others.
 pub(crate) fn verify_every_way(point: &EcPublic, digest: &[u8], signature: &[u8]) -> [bool; 3] {
     let by_crate = verify_by_crate(point, digest, signature);
-    let (x, y) = point.coordinates();
     let agrees = |path: Path| {
-        let tables = engine::tables(path, &[(&x, &y)]);
+        let tables = engine::tables(path, &[point.coordinates()]);
         let input = tables.first().map(|key| VerifyInput {
             key,
             digest,
@@ -102,16 +101,17 @@ pub(crate) fn verify_every_way(point: &EcPublic, digest: &[u8], signature: &[u8]
 
 /// Makes the tables of the points that have none yet, side by side where there are lanes.
 fn precompute<'a>(curve: Kernel, points: impl Iterator<Item = &'a EcPublic>) {
-    let mut without: Vec<&EcPublic> = points.filter(|point| point.1.0.get().is_none()).collect();
+    let mut without: Vec<&EcPublic> = points
+        .filter(|point| point.precomputed.0.get().is_none())
+        .collect();
     without.sort_by_key(|point| std::ptr::from_ref(*point));
     without.dedup_by_key(|point| std::ptr::from_ref(*point));
     let coordinates: Vec<_> = without.iter().map(|point| point.coordinates()).collect();
-    let borrowed: Vec<_> = coordinates.iter().map(|(x, y)| (&**x, &**y)).collect();
     for (point, table) in without
         .iter()
-        .zip(engine::tables(Path::best(curve), &borrowed))
+        .zip(engine::tables(Path::best(curve), &coordinates))
     {
         // Another thread may have been faster; it computed the same.
-        let _: Result<(), Arc<PublicTable>> = point.1.0.set(Arc::new(table));
+        let _: Result<(), Arc<PublicTable>> = point.precomputed.0.set(Arc::new(table));
     }
 }

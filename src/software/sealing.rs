@@ -64,7 +64,7 @@ impl<'a> Identity<'a> {
                 field(&mut out, &key.n());
                 field(&mut out, &key.e());
             }
-            Some(PublicKey::Ec(key)) => field(&mut out, &key.to_sec1()),
+            Some(PublicKey::Ec(key)) => field(&mut out, key.sec1()),
             Some(PublicKey::Oct(_)) | None => {}
         }
         out
