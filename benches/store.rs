@@ -171,14 +171,14 @@ fn measure(path: &Path) {
     }
     row("memory after these", &megabytes(memory() - empty));
     let mut made = 0;
-    times("making a key (two durable commits)", COMMITS, || {
+    times("making a key (one durable commit)", COMMITS, || {
         let options = KeyOptions::new();
         vault
             .create(&format!("new-{made}"), Curve::P256, &options)
             .unwrap();
         made += 1;
     });
-    times("one durable commit", COMMITS, || {
+    times("a durable commit alone", COMMITS, || {
         made += 1;
         let change = Change::insert(format!("zz-bench/{made}"), vec![7; 700]);
         store.commit(&[change]).unwrap();

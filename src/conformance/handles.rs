@@ -103,6 +103,15 @@ pub fn keys_are_found_by_their_id(subject: &Subject) {
         "an id that no key has was found: {found:?}"
     );
     let in_handles = subject.provider().capabilities().keys_in_handles();
+    let held = must(
+        "list the keys held",
+        "a provider",
+        subject.provider().held_keys(),
+    );
+    assert!(
+        held.is_empty() || !in_handles,
+        "its keys are in their handles, and it holds {held:?}"
+    );
     for key in subject.keys() {
         let found = must("find", key.spec(), subject.provider().find(&key.id()));
         assert!(

@@ -72,8 +72,8 @@ pub trait KeyProvider: fmt::Debug + Send + Sync {
     }
 
     /// The key that was created under this id, if the backend has a durable place of
-    /// its own and the key is in it: settles what a crash left open. One that has none says so in
-    /// its [capabilities](Capabilities::keys_in_handles).
+    /// its own and the key is in it: settles what a crash left open. A backend without such a
+    /// place says so in its [capabilities](Capabilities::keys_in_handles).
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable): "not found" is said only when known.

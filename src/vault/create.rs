@@ -17,8 +17,8 @@ impl Vault {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for `name`, `key_size`, `key_ops` or `nbf`;
     /// [`NotOffered`](crate::ErrorKind::NotOffered); those of the provider and the store. The key
-    /// then does not exist; after [`Unavailable`](crate::ErrorKind::Unavailable) it may come to be
-    /// when it is [settled](Vault::settle).
+    /// then does not exist; after [`Unavailable`](crate::ErrorKind::Unavailable) it may exist,
+    /// or come to be when it is [settled](Vault::settle).
     ///
     /// ```
     /// use strongroom::vault::KeyOptions;

@@ -213,6 +213,8 @@ impl Core {
         make: impl FnOnce() -> Result<KeyHandle, Error>,
     ) -> Result<KeyName, Error> {
         let provider = &**new.provider;
+        // Asked again when it is published: a full vault refuses before the work, too.
+        self.within_limits(new.name, || Ok(()))?;
         let handle = as_asked(make()?, (provider.id(), id, new.spec))?;
         let how = Publish::new(new.current, new.options.release_policy.as_ref());
         let publish = || self.publish(new.task, facts, &handle, how);

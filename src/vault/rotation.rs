@@ -266,7 +266,7 @@ impl Core {
     }
 
     /// Whether a version is being made, or was left half-made, that is to take the place of
-    /// the current one.
+    /// the current one; as far as its provider keeps keys. Of others the first is published.
     fn is_being_replaced(&self, key: &KeyRecord) -> Result<bool, Error> {
         let mut after: Option<String> = None;
         loop {

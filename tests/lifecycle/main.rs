@@ -2,6 +2,7 @@
 //! left of it when the process dies in between.
 #![allow(unreachable_pub, clippy::panic, clippy::unwrap_used)]
 
+mod at_once;
 mod backup;
 mod crash;
 mod deletion;

@@ -249,8 +249,8 @@ impl<'a> Power<'a> {
         self.reduce();
     }
 
-    /// The number times itself `/ R mod n`, below `2 n`: each pair of digits once, twice that, and the
-    /// squares.
+    /// The number times itself `/ R mod n`, below `2 n`: each pair of digits once, twice that, and
+    /// the squares.
     #[cfg_attr(
         not(strongroom_emulated_lanes),
         target_feature(enable = "avx512f,avx512ifma,avx512vl")
@@ -272,8 +272,8 @@ impl<'a> Power<'a> {
 
     /// The columns divided by `R`, modulo `n`, below `2 n`.
     ///
-    /// A column is the sum of at most `2 x 80 x 2` halves of products below `2^52` in the product,
-    /// doubled where it is a square, and `2 x 80` in the reduction: below `2^62`.
+    /// A column is the sum of at most `2 x 80` halves of products, each below `2^52`, and of as many
+    /// in the reduction: below `2^61`.
     #[cfg_attr(
         not(strongroom_emulated_lanes),
         target_feature(enable = "avx512f,avx512ifma,avx512vl")

@@ -1,0 +1,192 @@
+//! Keys that are in their handles, which are made in one commit: who is first, what is refused, and
+//! what is left of that.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use strongroom::fit::SignRequest;
+use strongroom::provider::{Capabilities, Health, NewKey};
+use strongroom::software::Software;
+use strongroom::store::MemoryStore;
+use strongroom::vault::{
+    Change, Key, KeyOptions, NoAudit, ReleasePolicy, Store, Tier, Vault, VaultBuilder,
+};
+use strongroom::{
+    Curve, Error, ErrorKind, KeyHandle, KeyProvider, KeySpec, ProviderId, ProviderKeyId, Rule,
+    Signature,
+};
+
+use crate::store::Through;
+
+/// An HSM of which the handles are the keys, wrapped by it.
+#[derive(Default)]
+struct Wrapping {
+    made: AtomicUsize,
+    destroyed: Mutex<Vec<ProviderKeyId>>,
+    answers_with_another: AtomicBool,
+    /// What is done once, while a key is made.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    inner: Option<Software>,
+}
+
+impl std::fmt::Debug for Wrapping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wrapping")
+    }
+}
+
+impl Wrapping {
+    fn new() -> Arc<Self> {
+        let inner = Some(Software::ephemeral().unwrap());
+        Arc::new(Wrapping {
+            inner,
+            ..Wrapping::default()
+        })
+    }
+
+    fn inner(&self) -> &Software {
+        self.inner.as_ref().unwrap()
+    }
+
+    fn destroyed(&self) -> Vec<ProviderKeyId> {
+        self.destroyed.lock().unwrap().clone()
+    }
+}
+
+impl KeyProvider for Wrapping {
+    fn id(&self) -> &ProviderId {
+        self.inner().id()
+    }
+    fn capabilities(&self) -> Arc<Capabilities> {
+        let offers = Capabilities::clone(&self.inner().capabilities());
+        assert!(offers.keys_in_handles());
+        offers.with_hsm(true).into()
+    }
+    fn generate(&self, new: &NewKey) -> Result<KeyHandle, Error> {
+        self.made.fetch_add(1, SeqCst);
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        if self.answers_with_another.load(SeqCst) {
+            let another = ProviderKeyId::from_bytes([9; 16]);
+            return self.inner().generate(&NewKey::new(another, new.spec())?);
+        }
+        self.inner().generate(new)
+    }
+    fn find(&self, _: &ProviderKeyId) -> Result<Option<KeyHandle>, Error> {
+        Ok(None)
+    }
+    fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {
+        self.destroyed.lock().unwrap().push(key.id());
+        self.inner().destroy(key)
+    }
+    fn sign(&self, request: &SignRequest<'_>) -> Result<Signature, Error> {
+        self.inner().sign(request)
+    }
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        self.inner().random(out)
+    }
+    fn health(&self) -> Health {
+        Health::Up
+    }
+}
+
+fn builder(provider: &Arc<Wrapping>, store: Arc<dyn Store>) -> VaultBuilder {
+    Vault::builder()
+        .hsm_provider(provider.clone())
+        .tier(Tier::ManagedHsm)
+        .store(store)
+        .audit(Arc::new(NoAudit))
+}
+
+fn make(vault: &Vault) -> Result<Key, Error> {
+    vault.create("k", KeySpec::Ec(Curve::P256), &KeyOptions::new())
+}
+
+fn count(store: &dyn Store, prefix: &str) -> usize {
+    store.scan(prefix, None, 1000).unwrap().len()
+}
+
+#[test]
+fn another_key_than_was_asked_for_is_refused() {
+    let (provider, store) = (Wrapping::new(), Arc::new(MemoryStore::new()));
+    let vault = builder(&provider, store.clone()).build().unwrap();
+    provider.answers_with_another.store(true, SeqCst);
+    let refused = make(&vault).unwrap_err();
+    assert_eq!(*refused.kind(), ErrorKind::FaultDetected);
+    assert_eq!(count(&*store, ""), 0);
+}
+
+/// A name that is deleted, or purged, when the new version of it has been planned.
+#[test]
+fn a_name_that_is_deleted_meanwhile_gets_no_version() {
+    let json = br#"{"version":"1.0.0","anyOf":[{"authority":"https://a.example",
+        "anyOf":[{"claim":"c","equals":true}]}]}"#;
+    let policy = ReleasePolicy::from_json(json).unwrap();
+    let with_policy = KeyOptions::new().exportable(true).release_policy(policy);
+    for (options, is_there, purges) in [
+        (KeyOptions::new(), true, false),
+        (KeyOptions::new(), false, false),
+        (KeyOptions::new(), true, true),
+        (with_policy, true, false),
+    ] {
+        let (provider, inner) = (Wrapping::new(), Arc::new(MemoryStore::new()));
+        let other = builder(&provider, inner.clone()).build().unwrap();
+        let create = move |vault: &Vault| vault.create("k", Curve::P256, &options).unwrap();
+        let first = is_there.then(|| create(&other));
+        let armed = AtomicBool::new(true);
+        let store = Through::new(inner.clone(), move |store, changes| {
+            let publishes = |change: &Change| change.key.starts_with("version/");
+            if changes.iter().any(publishes) && armed.swap(false, SeqCst) {
+                if !is_there {
+                    create(&other);
+                }
+                other.delete("k").unwrap();
+                if purges {
+                    other.purge("k").unwrap();
+                }
+            }
+            store.commit(changes)
+        });
+        let vault = builder(&provider, Arc::new(store)).build().unwrap();
+        let made = make(&vault);
+        assert_eq!(count(&*inner, "version/"), 1, "that of the other, or this");
+        if purges {
+            assert!(made.is_ok(), "the name is free again");
+        } else {
+            assert_eq!(*made.unwrap_err().kind(), ErrorKind::Deleted);
+            assert!(first.is_none_or(|key| key.spec().is_err()));
+        }
+        assert_eq!(count(&*inner, "pending/"), 0);
+        // Purging destroys the first, and refusing the second.
+        assert_eq!(provider.destroyed().len(), 1);
+    }
+}
+
+#[test]
+fn limits_hold_and_are_asked_before_the_work() {
+    let (provider, store) = (Wrapping::new(), Arc::new(MemoryStore::new()));
+    let vault = builder(&provider, store.clone()).build().unwrap();
+    let most = Tier::ManagedHsm.most_versions().unwrap();
+    for _ in 1..most {
+        make(&vault).unwrap();
+    }
+    let is_full = |made: Result<Key, Error>| {
+        let full = Rule::TooLong(most);
+        let field = "versions";
+        assert_eq!(
+            *made.unwrap_err().kind(),
+            ErrorKind::Invalid { field, rule: full }
+        );
+    };
+    // While one is made for which there is room, another one takes it.
+    let other = vault.clone();
+    *provider.meanwhile.lock().unwrap() = Some(Box::new(move || drop(make(&other).unwrap())));
+    is_full(make(&vault));
+    assert_eq!(count(&*store, "version/"), most);
+    assert_eq!(provider.destroyed().len(), 1);
+    let made = provider.made.load(SeqCst);
+    is_full(make(&vault));
+    assert_eq!(provider.made.load(SeqCst), made);
+}
