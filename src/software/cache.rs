@@ -9,12 +9,13 @@
 //! that was opened, to the last byte. Otherwise someone who knows an id could use the
 //! key behind it with a blob he made up, or with a public half of his own.
 //!
-//! The bound is in bytes. When it is passed, the keys used longest ago go, an eighth of
-//! the bound at a time, so that the scan for them is paid for by many insertions. Time is
-//! the number of insertions so far: a hit writes only when that has changed, and most
-//! often only reads.
+//! The bound is in bytes. When it is passed, the keys used longest ago go, a part of the bound
+//! at a time, so that waiting for whoever uses one is paid for by many insertions. Time is the
+//! number of insertions so far: a hit writes only when that has changed, and most often only
+//! reads. So the order of age is that of the last look at it, and a key that was used since is
+//! put in its place when its turn has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,9 @@ use crate::handle::{KeyHandle, ProviderKeyId};
 
 /// What an entry takes besides key and blob.
 const OVERHEAD: usize = 512;
+
+/// The part of the bound that is made free at a time.
+const PART: usize = 64;
 
 pub(super) struct Cache {
     max_bytes: usize,
@@ -42,12 +46,16 @@ struct Inner {
     /// Ordered, not hashed: a hash that nobody can aim collisions at costs more than
     /// comparing ids does.
     entries: BTreeMap<ProviderKeyId, Entry>,
+    /// The same, by when they were used as far as was looked.
+    by_age: BTreeSet<(u64, ProviderKeyId)>,
 }
 
 struct Entry {
     handle: KeyHandle,
     kept: Arc<Kept>,
     bytes: usize,
+    /// Its place by age.
+    aged: u64,
 }
 
 /// An opened key, as a cache and the handles that it was opened from share it: those have it as
@@ -138,6 +146,7 @@ impl Cache {
             handle: handle.clone(),
             kept,
             bytes,
+            aged: now,
         };
         let (kept, gone) = self.write().put(entry, self.max_bytes);
         // The lock is free again: erasing keys, and waiting for those who use them, is not done
@@ -164,7 +173,17 @@ impl Cache {
 
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.read().bytes
+        let inner = self.read();
+        assert_eq!(inner.by_age.len(), inner.entries.len());
+        assert_eq!(
+            inner.bytes,
+            inner
+                .entries
+                .values()
+                .map(|entry| entry.bytes)
+                .sum::<usize>()
+        );
+        inner.bytes
     }
 
     #[cfg(test)]
@@ -181,36 +200,41 @@ impl Inner {
         {
             return (Arc::clone(&present.kept), Vec::new());
         }
-        let mut gone: Vec<_> = self.remove(entry.handle.id()).into_iter().collect();
+        let id = entry.handle.id();
+        let mut gone: Vec<_> = self.remove(id).into_iter().collect();
         if self.bytes + entry.bytes > max_bytes {
-            let room = max_bytes.saturating_sub(max_bytes / 8);
-            let target = room.saturating_sub(entry.bytes);
-            self.shrink(target, &mut gone);
+            let room = max_bytes.saturating_sub(max_bytes / PART);
+            self.shrink(room.saturating_sub(entry.bytes), &mut gone);
         }
         self.bytes += entry.bytes;
         let kept = Arc::clone(&entry.kept);
-        self.entries.insert(entry.handle.id(), entry);
+        self.by_age.insert((entry.aged, id));
+        self.entries.insert(id, entry);
         (kept, gone)
     }
 
     fn shrink(&mut self, target: usize, gone: &mut Vec<Withdrawn<Opened>>) {
-        let mut by_age: Vec<_> = self
-            .entries
-            .iter()
-            .map(|(id, entry)| (entry.kept.used.load(Ordering::Relaxed), *id))
-            .collect();
-        by_age.sort_unstable();
-        for (_, id) in by_age {
-            if self.bytes <= target {
+        while self.bytes > target {
+            let Some((aged, id)) = self.by_age.pop_first() else {
                 return;
+            };
+            let Some(entry) = self.entries.get_mut(&id) else {
+                continue;
+            };
+            let used = entry.kept.used.load(Ordering::Relaxed);
+            if used > aged {
+                entry.aged = used;
+                self.by_age.insert((used, id));
+            } else {
+                gone.extend(self.remove(id));
             }
-            gone.extend(self.remove(id));
         }
     }
 
     /// Under the lock, so that no operation begins with a key that was destroyed.
     fn remove(&mut self, id: ProviderKeyId) -> Option<Withdrawn<Opened>> {
         let entry = self.entries.remove(&id)?;
+        self.by_age.remove(&(entry.aged, id));
         self.bytes -= entry.bytes;
         entry.kept.key.withdraw()
     }
@@ -336,6 +360,21 @@ mod tests {
         );
         assert!(cache.get(&handle(1, b"blob")).is_none(), "the oldest");
         assert!(cache.get(&handle(17, b"blob")).is_some(), "the newest");
+    }
+
+    #[test]
+    fn a_key_in_use_outlives_any_number_of_others() {
+        let cache = Cache::new(8 * one());
+        for id in 0..200 {
+            cache.put(&handle(id, b"blob"), key());
+            assert!(cache.get(&handle(0, b"blob")).is_some());
+            let holds = |id: &u8| cache.holds(handle(*id, b"blob").id());
+            let kept: Vec<_> = (1..=id).rev().filter(holds).collect();
+            let newest: Vec<_> = (1..=id).rev().take(kept.len()).collect();
+            assert_eq!(kept, newest);
+            assert!(kept.len() >= usize::from(id.min(6)), "no more than needed");
+            assert!(cache.bytes() <= 8 * one());
+        }
     }
 
     #[test]
