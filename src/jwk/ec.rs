@@ -206,6 +206,7 @@ mod tests {
 
     use super::*;
     use crate::engine::ec::SignInput;
+    use crate::error::ErrorKind;
 
     fn integer_of(hex: &str) -> Vec<u8> {
         let digit = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
@@ -291,6 +292,40 @@ mod tests {
                 "{curve} {refused:?}"
             );
         }
+    }
+
+    /// Coordinates of P-521 leave seven bits free, in which the same number has room once more, and
+    /// numbers above it. One spelling alone is a key: bytes are compared, and hashed.
+    #[test]
+    fn a_coordinate_has_one_spelling() {
+        let mut d = [0; 66];
+        d[65] = 7;
+        let (_, public) = EcSecret::from_scalar(Curve::P521, &d).unwrap();
+        let (x, y) = public.coordinates();
+        let p = U1024::ONE.shl_vartime(521).wrapping_sub(&U1024::ONE);
+        let alias = |coordinate: &[u8]| {
+            let mut number = [0; 128];
+            number[62..].copy_from_slice(coordinate);
+            let sum = U1024::from_be_slice(&number).wrapping_add(&p);
+            sum.to_be_bytes().as_ref()[62..].to_vec()
+        };
+        let with_bit = |coordinate: &[u8], bit: u8| {
+            let mut bytes = coordinate.to_vec();
+            bytes[0] |= 1 << bit;
+            bytes
+        };
+        let others = |coordinate: &[u8]| {
+            let bits = (1..8).map(|bit| with_bit(coordinate, bit));
+            bits.chain([alias(coordinate)]).collect::<Vec<_>>()
+        };
+        let is_refused = |x: &[u8], y: &[u8]| {
+            let refused = EcPublic::from_coordinates(Curve::P521, x, y).unwrap_err();
+            let (field, rule) = ("x", Rule::NotOnCurve);
+            assert_eq!(*refused.kind(), ErrorKind::Invalid { field, rule });
+        };
+        others(x).iter().for_each(|x| is_refused(x, y));
+        others(y).iter().for_each(|y| is_refused(x, y));
+        assert!(EcPublic::from_coordinates(Curve::P521, x, y).unwrap() == public);
     }
 
     #[test]

@@ -124,7 +124,8 @@ impl Cache {
     fn touch(&self, kept: &Kept) {
         let now = self.now.load(Ordering::Relaxed);
         if kept.used.load(Ordering::Relaxed) != now {
-            kept.used.store(now, Ordering::Relaxed);
+            // Not stored: another thread may have come with a later one.
+            kept.used.fetch_max(now, Ordering::Relaxed);
         }
     }
 

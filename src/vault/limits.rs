@@ -16,8 +16,8 @@ const PAGE: usize = 256;
 pub(super) struct Quota(Mutex<()>);
 
 impl Core {
-    /// Commits a new version of this name if there is room for it. What is being made
-    /// counts as made.
+    /// Does something for a new version of this name, such as to commit it, if there is room for
+    /// it. What is being made counts as made, if a record says so.
     pub(super) fn within_limits<T>(
         &self,
         name: &KeyName,

@@ -41,6 +41,7 @@ pub(crate) enum Fault {
     GivesOneKeyTwice,
     FindsEverything,
     SaysThatItKeepsKeys,
+    HoldsKeysAllTheSame,
     CannotDestroyTwice,
     ConstantRandomness,
     LeavesTheEndOfTheBuffer,
@@ -134,6 +135,7 @@ pub(crate) const FAULTS: &[(Fault, &[&str])] = &[
     ),
     (Fault::GivesOneKeyTwice, &["generated_keys_differ"]),
     (Fault::FindsEverything, &["keys_are_found_by_their_id"]),
+    (Fault::HoldsKeysAllTheSame, &["keys_are_found_by_their_id"]),
     (
         Fault::SaysThatItKeepsKeys,
         &["keys_are_found_by_their_id", "destroyed_keys_are_gone"],
@@ -279,6 +281,13 @@ impl KeyProvider for Provider {
             }));
         }
         self.inner.find(id)
+    }
+
+    fn held_keys(&self) -> Result<Vec<KeyHandle>, Error> {
+        match self.is(Fault::HoldsKeysAllTheSame) {
+            true => Ok(self.seen().keys.clone()),
+            false => Ok(Vec::new()),
+        }
     }
 
     fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {

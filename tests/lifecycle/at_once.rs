@@ -129,8 +129,10 @@ fn a_name_that_is_deleted_meanwhile_gets_no_version() {
         (KeyOptions::new(), true, false),
         (KeyOptions::new(), false, false),
         (KeyOptions::new(), true, true),
-        (with_policy, true, false),
+        (with_policy.clone(), true, false),
+        (with_policy, true, true),
     ] {
+        let has_policy = options != KeyOptions::new();
         let (provider, inner) = (Wrapping::new(), Arc::new(MemoryStore::new()));
         let other = builder(&provider, inner.clone()).build().unwrap();
         let create = move |vault: &Vault| vault.create("k", Curve::P256, &options).unwrap();
@@ -151,16 +153,30 @@ fn a_name_that_is_deleted_meanwhile_gets_no_version() {
         });
         let vault = builder(&provider, Arc::new(store)).build().unwrap();
         let made = make(&vault);
-        assert_eq!(count(&*inner, "version/"), 1, "that of the other, or this");
-        if purges {
-            assert!(made.is_ok(), "the name is free again");
-        } else {
-            assert_eq!(*made.unwrap_err().kind(), ErrorKind::Deleted);
-            assert!(first.is_none_or(|key| key.spec().is_err()));
-        }
+        // Of the first version, which is kept or purged, and the second, which is made or refused.
+        let (kept, destroyed) = match (purges, has_policy) {
+            (false, _) => {
+                assert_eq!(*made.unwrap_err().kind(), ErrorKind::Deleted);
+                assert!(first.is_none_or(|key| key.spec().is_err()));
+                (1, 1)
+            }
+            (true, false) => {
+                assert!(made.is_ok(), "the name is free again");
+                (1, 1)
+            }
+            // It was to be exportable, as the key had a policy, which is gone.
+            (true, true) => {
+                let (field, rule) = ("release_policy", Rule::Missing);
+                assert_eq!(
+                    *made.unwrap_err().kind(),
+                    ErrorKind::Invalid { field, rule }
+                );
+                (0, 2)
+            }
+        };
+        assert_eq!(count(&*inner, "version/"), kept);
         assert_eq!(count(&*inner, "pending/"), 0);
-        // Purging destroys the first, and refusing the second.
-        assert_eq!(provider.destroyed().len(), 1);
+        assert_eq!(provider.destroyed().len(), destroyed);
     }
 }
 
