@@ -11,6 +11,18 @@ use crate::secret::SecretBytes;
 
 /// A public point, on its curve by construction and not the identity (the invalid-curve
 /// attack reads a private key off points that are not).
+///
+/// ```
+/// use strongroom::Curve;
+/// use strongroom::jwk::{EcPublic, PublicKey, SecretJwk};
+/// let key = SecretJwk::from_ec_scalar(Curve::P256, &[7; 32])?;
+/// if let PublicKey::Ec(point) = key.public().key() {
+///     let (x, y) = point.coordinates();
+///     assert_eq!(point.sec1(), [&[4], x, y].concat());
+///     assert_eq!(*point, EcPublic::from_sec1(Curve::P256, point.sec1())?);
+/// }
+/// # Ok::<(), strongroom::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct EcPublic {
     curve: Curve,

@@ -156,6 +156,7 @@ impl Core {
         made.map(|name| (name, version))
     }
 
+    /// All three steps.
     fn make_in_steps(
         &self,
         new: New<'_>,
@@ -205,6 +206,7 @@ impl Core {
         }
     }
 
+    /// Steps 2 and 3, where a key without its record is no key.
     fn make_at_once(
         &self,
         new: New<'_>,

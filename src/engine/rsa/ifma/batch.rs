@@ -397,7 +397,7 @@ fn add_square(t: &mut [Row], block: &[Row; BLOCK], is_last: bool) {
 }
 
 /// Adds the multiple of `n` that makes the first block of columns zero, and what they carry
-/// to the column behind them.
+/// to the column behind them; gives those behind the block to `put`, as [`add_rows_and`] does.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
