@@ -141,45 +141,85 @@ fn public_powers_of_every_size() {
     public_powers::<64, 10>();
 }
 
-/// Eight lanes with different moduli, numbers and exponents.
-fn lanes<const N: usize, const W: usize>() {
+/// Eight moduli, and in each round a number for each.
+struct Eight<const N: usize, const W: usize> {
+    moduli: [Modulus<N>; 8],
+    wide: [Box<Wide<W>>; 8],
+    rounds: [[[u64; N]; 8]; 3],
+}
+
+/// `None` if the processor has no lanes.
+fn eight<const N: usize, const W: usize>(shift: usize) -> Option<Eight<N, W>> {
     let mut rng = rng();
-    let moduli: [Modulus<N>; 8] = {
-        let mut moduli = moduli::<N>(&mut rng).into_iter().rev();
-        std::array::from_fn(|_| Modulus::new(&moduli.next().unwrap()).unwrap())
-    };
-    let modulus = moduli.each_ref();
-    let (Some(_), all) = (Wide::<W>::new(modulus[0], 0), modulus) else {
+    let mut moduli = moduli::<N>(&mut rng).into_iter().rev();
+    let moduli: [Modulus<N>; 8] =
+        std::array::from_fn(|_| Modulus::new(&moduli.next().unwrap()).unwrap());
+    Wide::<W>::new(&moduli[0], shift)?;
+    let wide = moduli
+        .each_ref()
+        .map(|modulus| Wide::<W>::new(modulus, shift).unwrap());
+    let rounds = std::array::from_fn(|round| {
+        std::array::from_fn(|lane| {
+            let numbers = numbers(moduli[lane].n(), &mut rng);
+            numbers[(lane + 5 * round) % numbers.len()]
+        })
+    });
+    Some(Eight {
+        moduli,
+        wide,
+        rounds,
+    })
+}
+
+/// Eight lanes with different moduli, numbers and exponents.
+fn secret_lanes<const N: usize, const W: usize>() {
+    let Some(eight) = eight::<N, W>(64 * N) else {
         return;
     };
-    let entered = all.map(|modulus| Wide::<W>::new(modulus, 64 * N).unwrap());
-    let public = all.map(|modulus| Wide::<W>::new(modulus, 0).unwrap());
-    for shift in 0..3 {
-        let x: [[u64; N]; 8] = std::array::from_fn(|lane| {
-            let numbers = numbers(modulus[lane].n(), &mut rng);
-            numbers[(lane + 5 * shift) % numbers.len()]
-        });
-        let e: [[u64; N]; 8] = std::array::from_fn(|lane| x[(lane + shift + 1) % 8]);
-        let mut power: [_; 8] = std::array::from_fn(|lane| modulus[lane].reduce_wide(&x[lane]));
-        let wide = entered.each_ref().map(|wide| &**wide);
-        pow_lanes(wide, modulus, &mut power, e.each_ref());
-        let mut raised = x.map(zeroize::Zeroizing::new);
-        let wide = public.each_ref().map(|wide| &**wide);
-        pow_lanes_vartime(wide, modulus, &mut raised, 65537);
+    let moduli = eight.moduli.each_ref();
+    let wide = eight.wide.each_ref().map(|wide| &**wide);
+    for (round, x) in eight.rounds.iter().enumerate() {
+        let e: [[u64; N]; 8] = std::array::from_fn(|lane| x[(lane + round + 1) % 8]);
+        let mut power: [_; 8] = std::array::from_fn(|lane| moduli[lane].reduce_wide(&x[lane]));
+        pow_lanes(wide, moduli, &mut power, e.each_ref());
         for lane in 0..8 {
-            let (x, e, n) = (&x[lane], &e[lane], modulus[lane].n());
+            let (x, e, n) = (&x[lane], &e[lane], moduli[lane].n());
             assert_eq!(*power[lane], expected(x, e, n), "{x:x?}^{e:x?} mod {n:x?}");
-            let wanted = expected(x, &[65537], n);
-            assert_eq!(*raised[lane], wanted, "{x:x?}^65537 mod {n:x?}");
+        }
+    }
+}
+
+/// Eight lanes with different moduli and numbers, and one exponent.
+fn public_lanes<const N: usize, const W: usize>() {
+    let Some(eight) = eight::<N, W>(0) else {
+        return;
+    };
+    let moduli = eight.moduli.each_ref();
+    let wide = eight.wide.each_ref().map(|wide| &**wide);
+    for x in eight.rounds {
+        for e in [3, 5, 65537, (1 << 33) - 1] {
+            let mut power = x.map(zeroize::Zeroizing::new);
+            pow_lanes_vartime(wide, moduli, &mut power, e);
+            for lane in 0..8 {
+                let (x, n) = (&x[lane], moduli[lane].n());
+                assert_eq!(*power[lane], expected(x, &[e], n), "{x:x?}^{e} mod {n:x?}");
+            }
         }
     }
 }
 
 #[test]
 fn powers_in_lanes() {
-    lanes::<16, 3>();
-    lanes::<24, 4>();
-    lanes::<32, 5>();
+    secret_lanes::<16, 3>();
+    secret_lanes::<24, 4>();
+    secret_lanes::<32, 5>();
+}
+
+#[test]
+fn public_powers_in_lanes() {
+    public_lanes::<32, 5>();
+    public_lanes::<48, 8>();
+    public_lanes::<64, 10>();
 }
 
 /// Many keys of several sizes at once, good and bad numbers among them.

@@ -58,6 +58,7 @@ struct Power<'a> {
     digits: Rows,
     /// Columns of a product, twice as many.
     t: Rows,
+    room: Rows,
 }
 
 fn read<const N: usize>(len: usize, x: &[Zeroizing<[u64; N]>; LANES]) -> Rows {
@@ -100,7 +101,7 @@ fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -
         next[..len].copy_from_slice(&power.digits.0);
     }
 
-    let window = |at| exponents.map(|e| limbs::bits(e, at) & ((1 << WINDOW) - 1));
+    let window = |at| Row(exponents.map(|e| limbs::bits(e, at) & ((1 << WINDOW) - 1)));
     let mut places = (0..64 * N).step_by(WINDOW).rev();
     let first = places.next().unwrap_or_default();
     select(&mut power.digits, &table, &window(first));
@@ -115,8 +116,7 @@ fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -
     // Times 1: out of Montgomery's form.
     let mut one = Rows::zero(len);
     one.0[0] = Row([1; LANES]);
-    power.times(&one.0);
-    power.digits
+    power.last_times(&one.0)
 }
 
 #[cfg_attr(
@@ -135,8 +135,7 @@ fn pow_vartime(m: &Moduli, base: &Rows, e: u64) -> Rows {
     }
     power.square();
     // This factor is not in Montgomery's form, and so the power neither.
-    power.times(&base.0);
-    power.digits
+    power.last_times(&base.0)
 }
 
 /// In each lane the entry that its window names. All are read, whichever are wanted.
@@ -144,8 +143,8 @@ fn pow_vartime(m: &Moduli, base: &Rows, e: u64) -> Rows {
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn select(out: &mut Rows, table: &Rows, wanted: &[u64; LANES]) {
-    let wanted = lanes::load(black_box(wanted));
+fn select(out: &mut Rows, table: &Rows, wanted: &Row) {
+    let wanted = lanes::load(&black_box(wanted).0);
     let len = out.0.len();
     for (at, out) in (0..).step_by(BLOCK).zip(out.0.as_chunks_mut::<BLOCK>().0) {
         let mut found = [lanes::splat(0); BLOCK];
@@ -167,6 +166,7 @@ impl<'a> Power<'a> {
             m,
             digits: Rows(number.to_vec()),
             t: Rows::zero(2 * m.len()),
+            room: Rows::room(m.len()),
         }
     }
 
@@ -176,9 +176,9 @@ impl<'a> Power<'a> {
         target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn times(&mut self, b: &[Row]) {
-        let Power { m, digits, t } = self;
-        columns::product(&mut t.0, &digits.0, b);
-        m.reduce(&mut digits.0, &mut t.0);
+        let Power { m, digits, t, room } = self;
+        columns::product(&mut t.0, &digits.0, b, &mut room.0);
+        m.reduce(&mut digits.0, &mut t.0, &mut room.0);
     }
 
     /// The number times itself `/ R mod n`.
@@ -187,8 +187,19 @@ impl<'a> Power<'a> {
         target_feature(enable = "avx512f,avx512ifma,avx512vl")
     )]
     fn square(&mut self) {
-        let Power { m, digits, t } = self;
-        columns::square(&mut t.0, &digits.0);
-        m.reduce(&mut digits.0, &mut t.0);
+        let Power { m, digits, t, room } = self;
+        columns::square(&mut t.0, &digits.0, &mut room.0);
+        m.reduce(&mut digits.0, &mut t.0, &mut room.0);
+    }
+
+    /// The number times `b / R mod n`, below `2 n`.
+    #[cfg_attr(
+        not(strongroom_emulated_lanes),
+        target_feature(enable = "avx512f,avx512ifma,avx512vl")
+    )]
+    fn last_times(mut self, b: &[Row]) -> Rows {
+        columns::product(&mut self.t.0, &self.digits.0, b, &mut self.room.0);
+        self.m.clear(0, &mut self.digits.0, &mut self.t.0);
+        self.digits
     }
 }

@@ -9,6 +9,8 @@ mod columns;
 mod digits;
 mod reduce;
 mod single;
+#[cfg(test)]
+mod tests;
 
 pub(super) use batch::{pow_lanes, pow_lanes_vartime};
 pub(super) use columns::LANES;

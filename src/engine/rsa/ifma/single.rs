@@ -2,7 +2,7 @@
 //! Gueron and Krasnov ("Software implementation of modular exponentiation, using advanced
 //! vector instructions architectures", 2012).
 //!
-//! Digits have 52 bits and `R = 2^(52 D)` is at least `4 n`. Numbers
+//! Digits have 52 bits and `R = 2^(52 D)` is at least `2^16 n`. Numbers
 //! between operations have digits below `2^52` and are below `2 n`: of two such, `a b / R` is
 //! at most `n`, and what makes the product divisible adds less than another. No step
 //! subtracts.
@@ -19,6 +19,7 @@ use std::hint::black_box;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::columns::PAIR;
 use super::digits::Digits;
 use crate::engine::cpu;
 use crate::engine::lanes::{self, MASK52, V, half};
@@ -40,6 +41,8 @@ pub(in crate::engine::rsa) struct Wide<const W: usize> {
     enter: Digits<W>,
     /// `R mod n`.
     one: Digits<W>,
+    /// `2^(-52 PAIR) mod n`, for a modulus of so many digits that `reduce.rs` folds them.
+    fold: Digits<W>,
 }
 
 impl<const W: usize> Wide<W> {
@@ -52,18 +55,26 @@ impl<const W: usize> Wide<W> {
         modulus: &Modulus<N>,
         shift: usize,
     ) -> Option<Box<Self>> {
-        if !cpu::has_ifma() || 52 * Self::LEN < 64 * N + 2 {
+        if !cpu::has_ifma() || 52 * Self::LEN < 64 * N + 16 {
             return None;
         }
         let n = Digits::from_limbs(modulus.n());
         let enter = modulus.power_of_two(shift + 2 * 52 * Self::LEN);
         let one = modulus.power_of_two(52 * Self::LEN);
+        let mut fold = Zeroizing::new([0; N]);
+        if Self::LEN >= 2 * PAIR {
+            // A power of two that is below n, and 2^(64 N) taken away from it.
+            let at = 64 * N - 52 * PAIR;
+            fold[at / 64] = 1 << (at % 64);
+            modulus.leave(&mut fold);
+        }
         Some(Box::new(Wide {
             n,
             n_down: n.down(),
             n0: Digits([[modulus.n0() & MASK52; 8]]),
             enter: Digits::from_limbs(enter.as_slice()),
             one: Digits::from_limbs(one.as_slice()),
+            fold: Digits::from_limbs(fold.as_slice()),
         }))
     }
 
@@ -75,9 +86,9 @@ impl<const W: usize> Wide<W> {
         self.n0.0[0][0]
     }
 
-    /// `n`, what brings a number to `R` times it, and `R mod n`.
-    pub(super) fn numbers(&self) -> [&Digits<W>; 3] {
-        [&self.n, &self.enter, &self.one]
+    /// `n`, what brings a number to `R` times it, `R mod n`, and what digits are folded with.
+    pub(super) fn numbers(&self) -> [&Digits<W>; 4] {
+        [&self.n, &self.enter, &self.one, &self.fold]
     }
 
     /// `x` becomes `x^e mod n`, for an odd `e` above 1.
@@ -103,6 +114,7 @@ impl<const W: usize> Drop for Wide<W> {
         self.n0.zeroize();
         self.enter.zeroize();
         self.one.zeroize();
+        self.fold.zeroize();
     }
 }
 
