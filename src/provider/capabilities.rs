@@ -108,8 +108,8 @@ impl Capabilities {
     }
 
     /// Its keys are in their handles and it keeps none, so that of a key whose handle was never
-    /// stored nothing is left: [`find`](super::KeyProvider::find) finds no key. A vault then makes
-    /// a key in one commit instead of two, and a crash leaves none half-made.
+    /// stored nothing is left: [`find`](super::KeyProvider::find) finds no key. A vault then makes or
+    /// restores a key in one commit instead of two, and a crash leaves none half-made.
     ///
     /// Default: `false`. Where `true` is wrong, a crash can leave keys in the provider that no record
     /// names: a provider in front of another one, with a place of its own, does not take this over.

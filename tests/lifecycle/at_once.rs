@@ -9,11 +9,11 @@ use strongroom::provider::{Capabilities, Health, NewKey};
 use strongroom::software::Software;
 use strongroom::store::MemoryStore;
 use strongroom::vault::{
-    Change, Key, KeyOptions, NoAudit, ReleasePolicy, Store, Tier, Vault, VaultBuilder,
+    BackupKey, Change, Key, KeyOptions, NoAudit, ReleasePolicy, Store, Tier, Vault, VaultBuilder,
 };
 use strongroom::{
     Curve, Error, ErrorKind, KeyHandle, KeyProvider, KeySpec, ProviderId, ProviderKeyId, Rule,
-    Signature,
+    SecretBytes, SignAlg, Signature,
 };
 
 use crate::store::Through;
@@ -24,6 +24,8 @@ struct Wrapping {
     made: AtomicUsize,
     destroyed: Mutex<Vec<ProviderKeyId>>,
     answers_with_another: AtomicBool,
+    /// How many keys it restores before it is gone.
+    refuses_after: Mutex<Option<usize>>,
     /// What is done once, while a key is made.
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     inner: Option<Software>,
@@ -80,6 +82,26 @@ impl KeyProvider for Wrapping {
     fn destroy(&self, key: &KeyHandle) -> Result<(), Error> {
         self.destroyed.lock().unwrap().push(key.id());
         self.inner().destroy(key)
+    }
+    fn back_up(&self, key: &KeyHandle, under: &SecretBytes) -> Result<Option<Vec<u8>>, Error> {
+        self.inner().back_up(key, under)
+    }
+    fn restore(
+        &self,
+        wrapped: &[u8],
+        under: &SecretBytes,
+        new: &NewKey,
+    ) -> Result<KeyHandle, Error> {
+        let made = self.made.fetch_add(1, SeqCst);
+        if self
+            .refuses_after
+            .lock()
+            .unwrap()
+            .is_some_and(|most| made >= most)
+        {
+            return Err(ErrorKind::Unavailable { what: "token" }.into());
+        }
+        self.inner().restore(wrapped, under, new)
     }
     fn sign(&self, request: &SignRequest<'_>) -> Result<Signature, Error> {
         self.inner().sign(request)
@@ -205,4 +227,94 @@ fn limits_hold_and_are_asked_before_the_work() {
     let made = provider.made.load(SeqCst);
     is_full(make(&vault));
     assert_eq!(provider.made.load(SeqCst), made);
+}
+
+fn domain() -> BackupKey {
+    BackupKey::from_bytes([7; 32])
+}
+
+/// A backup of two versions, of which nothing is left but this.
+fn backup() -> Vec<u8> {
+    let software = Arc::new(Software::ephemeral().unwrap());
+    let vault = Vault::builder().provider(software);
+    let vault = vault.store(Arc::new(MemoryStore::new()));
+    let vault = vault.audit(Arc::new(NoAudit)).build().unwrap();
+    make(&vault).unwrap();
+    vault.rotate("k").unwrap();
+    vault.backup("k", &domain()).unwrap().blob
+}
+
+/// A vault with the provider, in front of a store of which the commits are counted, and what is
+/// done instead of the one that publishes.
+fn watched(
+    provider: &Arc<Wrapping>,
+    instead: impl Fn(&dyn Store, &[Change]) -> Result<u64, Error> + Send + Sync + 'static,
+) -> (Vault, Arc<MemoryStore>, Arc<AtomicUsize>) {
+    let (inner, commits) = (Arc::new(MemoryStore::new()), Arc::new(AtomicUsize::new(0)));
+    let counted = commits.clone();
+    let store = Through::new(inner.clone(), move |store, changes| {
+        counted.fetch_add(1, SeqCst);
+        match changes.iter().any(|it| it.key.starts_with("version/")) {
+            true => instead(store, changes),
+            false => store.commit(changes),
+        }
+    });
+    let vault = Vault::builder().provider(provider.clone());
+    let vault = vault.store(Arc::new(store)).audit(Arc::new(NoAudit));
+    (vault.build().unwrap(), inner, commits)
+}
+
+#[test]
+fn a_backup_is_restored_in_one_commit() {
+    let provider = Wrapping::new();
+    let (vault, store, commits) = watched(&provider, |store, changes| store.commit(changes));
+    let before = commits.load(SeqCst);
+    let key = vault.restore(&backup(), &domain()).unwrap();
+    assert_eq!(commits.load(SeqCst) - before, 1);
+    assert_eq!(count(&*store, "version/"), 2);
+    assert_eq!(count(&*store, "pending/"), 0);
+    key.sign(SignAlg::Es256, b"m").unwrap();
+}
+
+/// A name that is taken when its keys have been restored, and a commit of which nobody knows whether
+/// the store has it.
+#[test]
+fn restored_keys_go_where_the_store_refuses_them_and_stay_where_it_may_have_them() {
+    for (refuses, has_it) in [(true, false), (false, true), (false, false)] {
+        let provider = Wrapping::new();
+        let (vault, store, _) = watched(&provider, move |store, changes| {
+            if refuses {
+                let taken = Change::insert("key/k".into(), b"taken".to_vec());
+                store.commit(&[taken]).unwrap();
+            }
+            if refuses || has_it {
+                store.commit(changes)?;
+            }
+            Err(ErrorKind::Unavailable { what: "disk" }.into())
+        });
+        let error = vault.restore(&backup(), &domain()).unwrap_err();
+        let expected = match refuses {
+            true => ErrorKind::Exists,
+            false => ErrorKind::Unavailable { what: "disk" },
+        };
+        assert_eq!(*error.kind(), expected);
+        assert_eq!(provider.made.load(SeqCst), 2);
+        assert_eq!(provider.destroyed().len(), if refuses { 2 } else { 0 });
+        assert_eq!(count(&*store, "version/"), if has_it { 2 } else { 0 });
+        assert_eq!(count(&*store, "pending/"), 0);
+    }
+}
+
+/// The second key of a backup does not open: the first is not kept.
+#[test]
+fn of_a_backup_that_does_not_open_nothing_is_kept() {
+    let provider = Wrapping::new();
+    let (vault, store, commits) = watched(&provider, |store, changes| store.commit(changes));
+    let before = commits.load(SeqCst);
+    *provider.refuses_after.lock().unwrap() = Some(1);
+    let error = vault.restore(&backup(), &domain()).unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Unavailable { what: "token" });
+    assert_eq!(commits.load(SeqCst), before);
+    assert_eq!(count(&*store, ""), 0);
+    assert_eq!(provider.destroyed().len(), 1);
 }

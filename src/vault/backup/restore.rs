@@ -1,6 +1,7 @@
 //! Restoring a backup, all of it or nothing.
 //!
-//! 1. One commit writes a *pending* record for each version that a provider is to take over.
+//! 1. One commit writes a *pending* record for each version that a provider is to take over, but
+//!    for those whose [keys are in their handles](crate::provider::Capabilities::keys_in_handles).
 //! 2. The providers take them over.
 //! 3. One commit removes those records and writes the key with all its versions.
 //!
@@ -86,7 +87,7 @@ impl Core {
             return Err(Error::invalid("versions", Rule::TooLong(most)));
         }
 
-        let mut records = Vec::with_capacity(contents.entries.len());
+        let mut referred = Vec::new();
         let mut arrivals = Vec::new();
         for entry in &contents.entries {
             match &entry.content {
@@ -98,39 +99,44 @@ impl Core {
                 Content::Reference => {
                     let provider = self.providers.by_id(entry.handle.provider())?;
                     self.check_restored(contents, entry, &**provider)?;
-                    records.push(self.referred(entry)?);
+                    referred.push(self.referred(entry)?);
                 }
             }
         }
-        let keys = arrivals.iter().map(|it| {
-            let facts = &it.pending.facts;
-            pending_record(&facts.name, facts.version)
-        });
-        let keys: Vec<String> = keys.collect();
-        let making = keys.iter().map(|key| self.in_flight.enter(key.clone()));
+        // As in `make`: without its record, what is in its handle is no key.
+        let in_steps = arrivals.iter().filter(|it| !it.is_in_its_handle());
+        let planned: Vec<_> = in_steps
+            .map(|it| {
+                let facts = &it.pending.facts;
+                (pending_record(&facts.name, facts.version), it)
+            })
+            .collect();
+        let making = planned
+            .iter()
+            .map(|(key, _)| self.in_flight.enter(key.clone()));
         // Restored by somebody else now, or that was cut short and is being settled.
         let _making: Vec<_> = making.collect::<Option<_>>().ok_or(ErrorKind::Conflict)?;
-        let planned = keys.iter().zip(&arrivals);
-        let planned =
-            planned.map(|(key, it)| Ok(Change::insert(key.clone(), it.pending.encode()?)));
-        let planned = planned.collect::<Result<Vec<_>, Error>>()?;
-        // What is to be made is counted from here on; where nothing is, the key is when it comes.
-        let is_planned = !planned.is_empty();
-        let revision = match is_planned {
-            true => self.within_limits(name, || self.store.commit(&planned))?,
-            false => 0,
-        };
+        let plan = planned.iter();
+        let plan = plan.map(|(key, it)| Ok(Change::insert(key.clone(), it.pending.encode()?)));
+        let plan = plan.collect::<Result<Vec<_>, Error>>()?;
+        // What is planned is counted from here on; where nothing is, the key is when it comes, and
+        // a full vault refuses before the work, too.
+        let revision = self.within_limits(name, || match plan.is_empty() {
+            true => Ok(0),
+            false => self.store.commit(&plan),
+        })?;
 
-        let taken = arrivals.iter().try_for_each(|arrival| {
-            records.push(arrival.take_over(transport)?);
+        let mut taken = Vec::new();
+        let all_taken = arrivals.iter().try_for_each(|arrival| {
+            taken.push(arrival.take_over(transport)?);
             Ok(())
         });
-        let changes = taken.and_then(|()| {
-            let mut changes: Vec<_> = keys
+        let changes = all_taken.and_then(|()| {
+            let mut changes: Vec<_> = planned
                 .iter()
-                .map(|key| Change::remove(key.clone(), revision))
+                .map(|(key, _)| Change::remove(key.clone(), revision))
                 .collect();
-            for record in &records {
+            for record in referred.iter().chain(&taken) {
                 let key = version_record(name, record.facts.version);
                 changes.push(Change::insert(key, record.encode()?));
             }
@@ -140,23 +146,34 @@ impl Core {
             Ok(changes)
         });
         let target = Target::Name(name.clone());
-        let committed = changes.map(|changes| match is_planned {
-            true => task.commit(&target, changes),
-            false => self.within_limits(name, || task.commit(&target, changes)),
+        let committed = changes.map(|changes| match planned.is_empty() {
+            false => task.commit(&target, changes),
+            true => self.within_limits(name, || task.commit(&target, changes)),
         });
         match committed {
             Ok(Ok(_)) => Ok(()),
             // It is not known whether the store has it: settling finds out.
             Ok(Err(error)) if !is_refusal(&error) => Err(error),
             Ok(Err(error)) | Err(error) => {
-                for arrival in &arrivals {
-                    self.undo(&**arrival.provider, &arrival.pending, revision);
-                }
+                self.take_back(&arrivals, &taken, revision);
                 match error.kind() {
                     // Made by somebody else meanwhile.
                     ErrorKind::Conflict => Err(ErrorKind::Exists.into()),
                     _ => Err(error),
                 }
+            }
+        }
+    }
+
+    /// After a failure: of the keys that were to be restored nothing is left.
+    fn take_back(&self, arrivals: &[Arrival<'_>], taken: &[VersionRecord], revision: u64) {
+        for arrival in arrivals.iter().filter(|it| !it.is_in_its_handle()) {
+            self.undo(&**arrival.provider, &arrival.pending, revision);
+        }
+        for (arrival, record) in arrivals.iter().zip(taken) {
+            if arrival.is_in_its_handle() {
+                // The provider may remember it; that it is gone already is no failure.
+                let _ = arrival.provider.destroy(&record.handle);
             }
         }
     }
@@ -225,6 +242,10 @@ impl Core {
 }
 
 impl Arrival<'_> {
+    fn is_in_its_handle(&self) -> bool {
+        self.provider.capabilities().keys_in_handles()
+    }
+
     fn take_over(&self, transport: &SecretBytes) -> Result<VersionRecord, Error> {
         let handle: KeyHandle = self
             .provider
