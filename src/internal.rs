@@ -126,7 +126,7 @@ pub fn pkcs1_decode(em: &[u8], ciphertext: &[u8], key: &[u8; 32]) -> Result<Secr
 }
 
 /// `x^exponent mod n`, big-endian, by each path of the RSA engine that this processor has;
-/// `None` unless `n` is odd, has exactly 1024 bits, and the others have no more.
+/// `None` unless `n` is odd, has exactly 1024 or 2048 bits, and the others have no more.
 #[must_use]
 pub fn rsa_powers(n: &[u8], exponent: &[u8], x: &[u8]) -> Option<Vec<Vec<u8>>> {
     rsa::powers(n, exponent, x)
