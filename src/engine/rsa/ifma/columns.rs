@@ -113,14 +113,14 @@ pub(super) fn square(t: &mut [Row], a: &[Row], room: &mut [Row]) {
     }
     // Each pair of digits once, twice that, and the squares.
     let blocks = a.as_chunks().0;
-    for (i, block) in blocks.iter().enumerate() {
+    for (i, block) in blocks.iter().enumerate().skip(1) {
         let at = i * BLOCK;
         // With what is below it. The block before has not come as far.
-        let filled = at.saturating_sub(BLOCK);
-        add_rows(&mut t[at..], filled, &a[..at], block);
+        add_rows(&mut t[at..], at - BLOCK, &a[..at], block);
     }
     for (i, block) in blocks.iter().enumerate() {
-        add_square(&mut t[2 * i * BLOCK..], block, i + 1 == blocks.len());
+        let filled = [i > 0, i + 1 < blocks.len()];
+        add_square(&mut t[2 * i * BLOCK..], filled, block);
     }
 }
 
@@ -366,19 +366,21 @@ pub(super) fn add_rows_and(
     }
 }
 
-/// `t = 2 t +` the square of a block. The second half of the last such columns holds nothing.
+/// `t = 2 t +` the square of a block, in two blocks of columns, which may not be filled.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn add_square(t: &mut [Row], block: &[Row; BLOCK], is_last: bool) {
+fn add_square(t: &mut [Row], [low, high]: [bool; 2], block: &[Row; BLOCK]) {
     let block = load_block(block);
     let mut columns = [lanes::splat(0); 2 * BLOCK];
     // By whole blocks, so that the columns stay in registers.
-    for r in 0..BLOCK {
-        columns[r] = lanes::load(&t[r].0);
+    if low {
+        for r in 0..BLOCK {
+            columns[r] = lanes::load(&t[r].0);
+        }
     }
-    if !is_last {
+    if high {
         for r in BLOCK..2 * BLOCK {
             columns[r] = lanes::load(&t[r].0);
         }
