@@ -104,13 +104,13 @@ fn pow<const N: usize>(m: &Moduli, base: &Rows, exponents: [&[u64; N]; LANES]) -
     let window = |at| Row(exponents.map(|e| limbs::bits(e, at) & ((1 << WINDOW) - 1)));
     let mut places = (0..64 * N).step_by(WINDOW).rev();
     let first = places.next().unwrap_or_default();
-    select(&mut power.digits, &table, &window(first));
+    select(&mut power.digits, &table, &window(first), false);
     let mut factor = Rows::zero(len);
-    for at in places {
+    for (turn, at) in places.enumerate() {
         for _ in 0..WINDOW {
             power.square();
         }
-        select(&mut factor, &table, &window(at));
+        select(&mut factor, &table, &window(at), turn % 2 == 0);
         power.times(&factor.0);
     }
     // Times 1: out of Montgomery's form.
@@ -138,24 +138,32 @@ fn pow_vartime(m: &Moduli, base: &Rows, e: u64) -> Rows {
     power.last_times(&base.0)
 }
 
-/// In each lane the entry that its window names. All are read, whichever are wanted.
+/// In each lane the entry that its window names. All are read, whichever are wanted: forwards
+/// and backwards by turns, so that what was read last is read first, and still in the cache.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
 )]
-fn select(out: &mut Rows, table: &Rows, wanted: &Row) {
+fn select(out: &mut Rows, table: &Rows, wanted: &Row, backwards: bool) {
     let wanted = lanes::load(&black_box(wanted).0);
-    let len = out.0.len();
-    for (at, out) in (0..).step_by(BLOCK).zip(out.0.as_chunks_mut::<BLOCK>().0) {
+    let mut hits = [0; 1 << WINDOW];
+    for (i, hit) in (0..).zip(&mut hits) {
+        *hit = lanes::equal(lanes::splat(i), wanted);
+    }
+    let (len, blocks) = (out.0.len(), out.0.len() / BLOCK);
+    let turned = |i: usize, count: usize| if backwards { count - 1 - i } else { i };
+    for i in 0..blocks {
+        let at = turned(i, blocks) * BLOCK;
         let mut found = [lanes::splat(0); BLOCK];
-        for (i, entry) in (0..).zip(table.0.chunks_exact(len)) {
-            let hit = lanes::equal(lanes::splat(i), wanted);
-            for (r, row) in entry[at..at + BLOCK].iter().enumerate() {
-                found[r] = lanes::or_where(hit, found[r], lanes::load(&row.0));
+        for i in 0..hits.len() {
+            let i = turned(i, hits.len());
+            let entry = &table.0[i * len + at..][..BLOCK];
+            for r in 0..BLOCK {
+                found[r] = lanes::or_where(hits[i], found[r], lanes::load(&entry[r].0));
             }
         }
         for r in 0..BLOCK {
-            lanes::store(found[r], &mut out[r].0);
+            lanes::store(found[r], &mut out.0[at + r].0);
         }
     }
 }
