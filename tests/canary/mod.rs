@@ -16,7 +16,7 @@ pub(crate) struct Canary {
 }
 
 impl Canary {
-    fn new(name: &'static str, jwk: SecretJwk, parts: Vec<(String, Vec<u8>)>) -> Self {
+    pub(crate) fn new(name: &'static str, jwk: SecretJwk, parts: Vec<(String, Vec<u8>)>) -> Self {
         let json = jwk.to_json_exposing_secret().expose().to_vec();
         Canary {
             name,

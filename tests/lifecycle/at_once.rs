@@ -17,6 +17,7 @@ use strongroom::{
 };
 
 use crate::store::Through;
+use crate::support::Token;
 
 /// An HSM of which the handles are the keys, wrapped by it.
 #[derive(Default)]
@@ -24,7 +25,7 @@ struct Wrapping {
     made: AtomicUsize,
     destroyed: Mutex<Vec<ProviderKeyId>>,
     answers_with_another: AtomicBool,
-    /// How many keys it restores before it is gone.
+    /// After how many keys, made or restored, it restores none.
     refuses_after: Mutex<Option<usize>>,
     /// What is done once, while a key is made.
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -93,6 +94,10 @@ impl KeyProvider for Wrapping {
         new: &NewKey,
     ) -> Result<KeyHandle, Error> {
         let made = self.made.fetch_add(1, SeqCst);
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
         if self
             .refuses_after
             .lock()
@@ -305,9 +310,8 @@ fn restored_keys_go_where_the_store_refuses_them_and_stay_where_it_may_have_them
     }
 }
 
-/// The second key of a backup does not open: the first is not kept.
 #[test]
-fn of_a_backup_that_does_not_open_nothing_is_kept() {
+fn of_a_backup_of_which_the_second_key_cannot_be_restored_the_first_is_not_kept() {
     let provider = Wrapping::new();
     let (vault, store, commits) = watched(&provider, |store, changes| store.commit(changes));
     let before = commits.load(SeqCst);
@@ -317,4 +321,97 @@ fn of_a_backup_that_does_not_open_nothing_is_kept() {
     assert_eq!(commits.load(SeqCst), before);
     assert_eq!(count(&*store, ""), 0);
     assert_eq!(provider.destroyed().len(), 1);
+}
+
+/// Two restore the same backup, of as many versions as are allowed, at once: who is second is told
+/// that the name is taken and not that it is full.
+#[test]
+fn who_restores_what_somebody_else_has_restored_meanwhile_finds_the_name_taken() {
+    let most = Tier::ManagedHsm.most_versions().unwrap();
+    let provider = Wrapping::new();
+    let source = builder(&provider, Arc::new(MemoryStore::new()));
+    let source = source.build().unwrap();
+    (0..most).for_each(|_| drop(make(&source).unwrap()));
+    let backup = source.backup("k", &domain()).unwrap().blob;
+    let store = Arc::new(MemoryStore::new());
+    let vault = builder(&provider, store.clone()).build().unwrap();
+    let (other, same) = (vault.clone(), backup.clone());
+    *provider.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        other.restore(&same, &domain()).unwrap();
+    }));
+    let error = vault.restore(&backup, &domain()).unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Exists);
+    assert_eq!(count(&*store, "version/"), most);
+    assert_eq!(provider.destroyed().len(), most);
+}
+
+#[test]
+fn limits_hold_for_what_is_restored_and_are_asked_before_the_work() {
+    let (provider, store) = (Wrapping::new(), Arc::new(MemoryStore::new()));
+    let vault = builder(&provider, store.clone()).build().unwrap();
+    let most = Tier::ManagedHsm.most_keys().unwrap();
+    let other_key = |i: usize| Change::insert(format!("key/other-{i}"), b"a key".to_vec());
+    let others: Vec<_> = (1..most).map(other_key).collect();
+    store.commit(&others).unwrap();
+    let is_full = |restored: Result<Key, Error>| {
+        let rule = Rule::TooLong(most);
+        let field = "keys";
+        assert_eq!(
+            *restored.unwrap_err().kind(),
+            ErrorKind::Invalid { field, rule }
+        );
+    };
+    let backup = backup();
+    // While there is room for one the keys are restored, and then another one takes it.
+    let takes = store.clone();
+    *provider.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        takes.commit(&[other_key(most)]).unwrap();
+    }));
+    is_full(vault.restore(&backup, &domain()));
+    assert_eq!(provider.made.load(SeqCst), 2);
+    assert_eq!(provider.destroyed().len(), 2);
+    is_full(vault.restore(&backup, &domain()));
+    assert_eq!(provider.made.load(SeqCst), 2);
+    assert_eq!(count(&*store, "version/"), 0);
+}
+
+/// Versions in software and in a token, which goes with them or stays where it is.
+#[test]
+fn of_a_mixture_that_is_refused_only_what_was_restored_goes() {
+    for (token, travels) in [(Token::generous(), true), (Token::hsm(), false)] {
+        let software = Arc::new(Software::ephemeral().unwrap());
+        let vault = |store: Arc<dyn Store>| {
+            let vault = Vault::builder().software_provider(software.clone());
+            let vault = vault.hsm_provider(token.clone()).store(store);
+            vault.audit(Arc::new(NoAudit)).build().unwrap()
+        };
+        let source = vault(Arc::new(MemoryStore::new()));
+        for hsm in [false, true, false] {
+            let options = KeyOptions::new().hsm(hsm).exportable(travels && hsm);
+            source.create("k", Curve::P256, &options).unwrap();
+        }
+        let backup = source.backup("k", &domain()).unwrap().blob;
+        let before = token.ids();
+        assert_eq!(before.len(), 1);
+        let inner = Arc::new(MemoryStore::new());
+        let store = Through::new(inner.clone(), |store, changes| {
+            if changes.iter().any(|it| it.key.starts_with("version/")) {
+                let taken = Change::insert("key/k".into(), b"taken".to_vec());
+                store.commit(&[taken]).unwrap();
+            }
+            store.commit(changes)
+        });
+        let error = vault(Arc::new(store))
+            .restore(&backup, &domain())
+            .unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Exists);
+        assert_eq!(token.ids(), before);
+        assert_eq!(count(&*inner, "version/"), 0);
+        assert_eq!(count(&*inner, "pending/"), 0);
+        // Where nothing is in the way, all of it comes.
+        let inner = Arc::new(MemoryStore::new());
+        vault(inner.clone()).restore(&backup, &domain()).unwrap();
+        assert_eq!(count(&*inner, "version/"), 3);
+        assert_eq!(token.ids().len(), if travels { 2 } else { 1 });
+    }
 }

@@ -90,8 +90,8 @@ fn raise_sized<const M: usize, const W: usize>(
     }
 }
 
-/// From how many on eight lanes are faster than one at a time: they take as long as four, or
-/// where 512 bits are done in halves as five or a little more.
+/// From how many on eight lanes are faster than one at a time, wherever it is: they take as long as
+/// four, and where a processor does 512 bits in halves as five or a little more.
 const PAYS_FROM: usize = 6;
 
 impl<const M: usize, const W: usize> Public<M, W> {

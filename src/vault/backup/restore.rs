@@ -25,7 +25,7 @@ use crate::vault::record::{
 };
 use crate::vault::release_policy::check_export;
 use crate::vault::task::Task;
-use crate::vault::{Action, Change, Core, Key, Target, Vault};
+use crate::vault::{Action, Change, Core, Key, KeyName, Target, Vault};
 
 /// A version that a provider is to take over.
 struct Arrival<'a> {
@@ -47,8 +47,8 @@ impl Vault {
     /// [`MalformedBackup`](ErrorKind::MalformedBackup) for a blob that is damaged, or is not
     /// this backup key's; [`Exists`](ErrorKind::Exists), [`Deleted`](ErrorKind::Deleted) or
     /// [`BeingDeleted`](ErrorKind::BeingDeleted) if the name is taken;
-    /// [`Conflict`](ErrorKind::Conflict) while it is being restored already, or until a restoration
-    /// that was cut short is [settled](Vault::settle);
+    /// where a provider keeps keys itself, [`Conflict`](ErrorKind::Conflict) while it is being
+    /// restored already, or until a restoration that was cut short is [settled](Vault::settle);
     /// [`NotFound`](ErrorKind::NotFound) if a token has not the key that a version refers to;
     /// as [`create`](Vault::create). Nothing is then changed.
     ///
@@ -121,10 +121,11 @@ impl Core {
         let plan = plan.collect::<Result<Vec<_>, Error>>()?;
         // What is planned is counted from here on; where nothing is, the key is when it comes, and
         // a full vault refuses before the work, too.
-        let revision = self.within_limits(name, || match plan.is_empty() {
+        let planned_at = self.within_limits(name, || match plan.is_empty() {
             true => Ok(0),
             false => self.store.commit(&plan),
-        })?;
+        });
+        let revision = planned_at.map_err(|error| self.or_exists(name, error))?;
 
         let mut taken = Vec::new();
         let all_taken = arrivals.iter().try_for_each(|arrival| {
@@ -152,20 +153,30 @@ impl Core {
         });
         match committed {
             Ok(Ok(_)) => Ok(()),
-            // It is not known whether the store has it: settling finds out.
+            // It is not known whether the store has it: settling finds out what a provider keeps.
             Ok(Err(error)) if !is_refusal(&error) => Err(error),
             Ok(Err(error)) | Err(error) => {
                 self.take_back(&arrivals, &taken, revision);
                 match error.kind() {
                     // Made by somebody else meanwhile.
                     ErrorKind::Conflict => Err(ErrorKind::Exists.into()),
-                    _ => Err(error),
+                    _ => Err(self.or_exists(name, error)),
                 }
             }
         }
     }
 
-    /// After a failure: of the keys that were to be restored nothing is left.
+    /// A name that somebody else has restored meanwhile may have as many versions as are allowed:
+    /// what is in the way then is the name.
+    fn or_exists(&self, name: &KeyName, error: Error) -> Error {
+        let is_limit = matches!(error.kind(), ErrorKind::Invalid { .. });
+        match is_limit.then(|| self.store.get(&key_record(name))) {
+            Some(Ok(Some(_))) => ErrorKind::Exists.into(),
+            _ => error,
+        }
+    }
+
+    /// After a failure: no provider keeps what it has taken over, if it answers.
     fn take_back(&self, arrivals: &[Arrival<'_>], taken: &[VersionRecord], revision: u64) {
         for arrival in arrivals.iter().filter(|it| !it.is_in_its_handle()) {
             self.undo(&**arrival.provider, &arrival.pending, revision);

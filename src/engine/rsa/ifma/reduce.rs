@@ -83,7 +83,7 @@ impl Moduli {
         self.clear(at, digits, t);
     }
 
-    /// The same without folds, and below `2 n`; columns below `from` are done with.
+    /// The same, of columns from `from` on: those below it are folded. Below `2 n` if none is.
     ///
     /// In units of `2^52`, columns begin in `-660..662`, each of up to three folds adds two of
     /// `-40..42`, and each of up to eight blocks one of `0..20` and a carry: far from `2^63`.

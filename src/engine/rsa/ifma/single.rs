@@ -19,7 +19,7 @@ use std::hint::black_box;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::columns::PAIR;
+use super::columns::{BLOCK, PAIR};
 use super::digits::Digits;
 use crate::engine::cpu;
 use crate::engine::lanes::{self, MASK52, V, half};
@@ -47,7 +47,14 @@ pub(in crate::engine::rsa) struct Wide<const W: usize> {
 
 impl<const W: usize> Wide<W> {
     /// `D`: whole blocks of `batch.rs`.
-    const LEN: usize = 8 * W / 10 * 10;
+    const LEN: usize = 8 * W / BLOCK * BLOCK;
+
+    /// Whether there are so many digits that they are folded, which is done by pairs of blocks.
+    const IS_FOLDED: bool = {
+        let is_folded = Self::LEN >= 2 * PAIR;
+        assert!(!is_folded || Self::LEN.is_multiple_of(PAIR));
+        is_folded
+    };
 
     /// `None` where the processor lacks the instructions. Numbers that are raised are
     /// `2^-shift` times what is meant.
@@ -62,8 +69,9 @@ impl<const W: usize> Wide<W> {
         let enter = modulus.power_of_two(shift + 2 * 52 * Self::LEN);
         let one = modulus.power_of_two(52 * Self::LEN);
         let mut fold = Zeroizing::new([0; N]);
-        if Self::LEN >= 2 * PAIR {
-            // A power of two that is below n, and 2^(64 N) taken away from it.
+        if Self::IS_FOLDED {
+            const { assert!(!Self::IS_FOLDED || 64 * N > 52 * PAIR) };
+            // A power of two that is below n, divided by 2^(64 N) modulo n.
             let at = 64 * N - 52 * PAIR;
             fold[at / 64] = 1 << (at % 64);
             modulus.leave(&mut fold);
