@@ -2,8 +2,7 @@
 //!
 //! Digits are those of `single.rs`. No digit waits for another lane's, and nothing is shuffled,
 //! so that the multiplier is kept busy: eight powers take about as long as four or five do on their
-//! own.
-//! How numbers are multiplied is in `columns.rs`, and how products are reduced in `reduce.rs`.
+//! own. How numbers are multiplied is in `columns.rs`, and how products are reduced in `reduce.rs`.
 #![allow(
     clippy::indexing_slicing,
     clippy::needless_range_loop,

@@ -46,7 +46,7 @@ pub(in crate::engine::rsa) struct Wide<const W: usize> {
 }
 
 impl<const W: usize> Wide<W> {
-    /// `D`: whole blocks of `batch.rs`.
+    /// `D`: whole blocks of `columns.rs`.
     const LEN: usize = 8 * W / BLOCK * BLOCK;
 
     /// Whether there are so many digits that they are folded, which is done by pairs of blocks.
