@@ -21,7 +21,7 @@ use crate::engine::limbs;
 use crate::engine::rsa::modulus::Modulus;
 
 /// Bits of an exponent taken at a time. A table takes 20, 30 or 40 KiB; with one bit more it would
-/// take twice that, which costs more than the multiplications that are saved.
+/// take twice that, and reading it would cost what the multiplications do that are saved, or more.
 const WINDOW: usize = 4;
 
 /// Each `x` becomes `(x 2^shift)^exponent mod n`, the same steps for all numbers: see
