@@ -59,6 +59,7 @@ struct Power<'a> {
     digits: Rows,
     /// Columns of a product, twice as many.
     t: Rows,
+    /// For what a product or a reduction is made of.
     room: Rows,
 }
 

@@ -228,7 +228,7 @@ impl<'a> Halves<'a> {
     }
 }
 
-/// `t = a b`, in as many columns.
+/// `t = a b`, in `2 PAIR` columns, whatever is in them.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
@@ -256,7 +256,7 @@ fn put_pair(t: &mut [Row], a: Halves<'_>, b: Halves<'_>) {
     add_both(&mut t[PAIR + BLOCK], a.carry(), b.carry());
 }
 
-/// `t += a b`.
+/// `t += a b`; `room` holds the products of the halves meanwhile.
 #[cfg_attr(
     not(strongroom_emulated_lanes),
     target_feature(enable = "avx512f,avx512ifma,avx512vl")
