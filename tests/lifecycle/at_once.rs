@@ -51,6 +51,16 @@ impl Wrapping {
         self.inner.as_ref().unwrap()
     }
 
+    /// Counts a key, and does what is to be done meanwhile; how many there were before.
+    fn begin(&self) -> usize {
+        let made = self.made.fetch_add(1, SeqCst);
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        made
+    }
+
     fn destroyed(&self) -> Vec<ProviderKeyId> {
         self.destroyed.lock().unwrap().clone()
     }
@@ -66,11 +76,7 @@ impl KeyProvider for Wrapping {
         offers.with_hsm(true).into()
     }
     fn generate(&self, new: &NewKey) -> Result<KeyHandle, Error> {
-        self.made.fetch_add(1, SeqCst);
-        let meanwhile = self.meanwhile.lock().unwrap().take();
-        if let Some(meanwhile) = meanwhile {
-            meanwhile();
-        }
+        self.begin();
         if self.answers_with_another.load(SeqCst) {
             let another = ProviderKeyId::from_bytes([9; 16]);
             return self.inner().generate(&NewKey::new(another, new.spec())?);
@@ -93,11 +99,7 @@ impl KeyProvider for Wrapping {
         under: &SecretBytes,
         new: &NewKey,
     ) -> Result<KeyHandle, Error> {
-        let made = self.made.fetch_add(1, SeqCst);
-        let meanwhile = self.meanwhile.lock().unwrap().take();
-        if let Some(meanwhile) = meanwhile {
-            meanwhile();
-        }
+        let made = self.begin();
         if self
             .refuses_after
             .lock()
