@@ -9,7 +9,7 @@ use strongroom::provider::{Capabilities, Health, NewKey};
 use strongroom::software::Software;
 use strongroom::store::MemoryStore;
 use strongroom::vault::{
-    BackupKey, Change, Key, KeyOptions, NoAudit, ReleasePolicy, Store, Tier, Vault, VaultBuilder,
+    Change, Key, KeyOptions, NoAudit, ReleasePolicy, Store, Tier, Vault, VaultBuilder,
 };
 use strongroom::{
     Curve, Error, ErrorKind, KeyHandle, KeyProvider, KeySpec, ProviderId, ProviderKeyId, Rule,
@@ -17,7 +17,7 @@ use strongroom::{
 };
 
 use crate::store::Through;
-use crate::support::Token;
+use crate::support::{Token, domain};
 
 /// An HSM of which the handles are the keys, wrapped by it.
 #[derive(Default)]
@@ -234,10 +234,6 @@ fn limits_hold_and_are_asked_before_the_work() {
     let made = provider.made.load(SeqCst);
     is_full(make(&vault));
     assert_eq!(provider.made.load(SeqCst), made);
-}
-
-fn domain() -> BackupKey {
-    BackupKey::from_bytes([7; 32])
 }
 
 /// A backup of two versions, of which nothing is left but this.

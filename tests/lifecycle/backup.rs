@@ -9,11 +9,7 @@ use strongroom::vault::{
 };
 use strongroom::{Curve, EncryptAlg, EncryptParams, ErrorKind, KeySpec, Rule, SignAlg};
 
-use crate::support::{Bench, DAY, NOW, Token, kind, software};
-
-fn domain() -> BackupKey {
-    BackupKey::from_bytes([7; 32])
-}
+use crate::support::{Bench, DAY, NOW, Token, domain, kind, software};
 
 #[test]
 fn a_key_comes_back_with_all_that_it_had() {

@@ -4,19 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 
 use strongroom::store::MemoryStore;
-use strongroom::vault::{BackupKey, Change, KeyOptions, NoAudit, Store, Vault};
+use strongroom::vault::{Change, KeyOptions, NoAudit, Store, Vault};
 use strongroom::{Curve, ErrorKind, KeyProvider, SignAlg};
 
 use crate::store::Through;
-use crate::support::{Token, kind};
+use crate::support::{Token, domain, kind};
 
 fn open(token: Arc<dyn KeyProvider>, store: Arc<dyn Store>) -> Vault {
     let builder = Vault::builder().provider(token).store(store);
     builder.audit(Arc::new(NoAudit)).build().unwrap()
-}
-
-fn domain() -> BackupKey {
-    BackupKey::from_bytes([7; 32])
 }
 
 /// The backup of a key with three versions, all of which travel in it.

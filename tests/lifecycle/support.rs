@@ -11,7 +11,9 @@ use strongroom::jwk::SecretJwk;
 use strongroom::provider::{Capabilities, Health, NewKey};
 use strongroom::software::Software;
 use strongroom::store::MemoryStore;
-use strongroom::vault::{ManualClock, MemoryAudit, Store, UnixTime, Vault, VaultBuilder};
+use strongroom::vault::{
+    BackupKey, ManualClock, MemoryAudit, Store, UnixTime, Vault, VaultBuilder,
+};
 use strongroom::{
     Error, ErrorKind, KeyHandle, KeyProvider, ProviderId, ProviderKeyId, SecretBytes, Signature,
 };
@@ -57,6 +59,11 @@ impl Fuse {
             Ok(_) => call(),
         }
     }
+}
+
+/// What backups are made under.
+pub fn domain() -> BackupKey {
+    BackupKey::from_bytes([7; 32])
 }
 
 pub fn dead() -> Error {
